@@ -1,0 +1,64 @@
+# Longbow's build: PGXS for the extension, plain rules for the unit tests and benchmarks of the pure floors.
+EXTENSION = longbow
+MODULE_big = longbow
+DATA = sql/longbow--0.1.0.sql
+
+PURE_FLOORS = base mem simd stats quant tree
+GLUE_FLOORS = pg types am
+PURE_SRCS = $(sort $(wildcard $(PURE_FLOORS:%=src/%/*.cpp)))
+GLUE_SRCS = $(sort $(wildcard $(GLUE_FLOORS:%=src/%/*.cpp))) src/module.cpp
+OBJS = $(PURE_SRCS:.cpp=.o) $(GLUE_SRCS:.cpp=.o)
+
+PG_CONFIG ?= pg_config
+
+# What the build needs beyond the compiler, each with the Debian package that has it.
+ifeq ($(filter clean distclean format lint unit bench-%,$(MAKECMDGOALS)),)
+ifeq ($(shell command -v $(PG_CONFIG)),)
+$(error $(PG_CONFIG) not found: install postgresql-server-dev-all, or name it with PG_CONFIG=)
+endif
+need = $(if $(wildcard $(firstword $(1:%=/usr/include/%))$(1:%=/usr/include/*/%)$(1:%=/usr/local/include/%)),,$(error header $(1) not found: install $(2)))
+$(call need,liburing.h,liburing-dev)
+$(call need,snappy.h,libsnappy-dev)
+$(call need,simde/simde-features.h,libsimde-dev)
+endif
+
+WARNINGS = -Wall -Wextra -Wshadow=local -Wno-psabi
+PG_CPPFLAGS = -Isrc -Iinclude -isystem $(shell $(PG_CONFIG) --includedir-server) -MMD -MP
+PG_CPPFLAGS += '-DPGDLLEXPORT=__attribute__((visibility("default")))'
+PG_CXXFLAGS = -std=c++20 -O3 -fopenmp-simd $(WARNINGS) -fvisibility=hidden -fvisibility-inlines-hidden
+SHLIB_LINK = -luring -lsnappy -lstdc++
+EXTRA_CLEAN = $(OBJS:.o=.d) build
+override with_llvm = no
+
+ifneq ($(filter-out unit bench-% format lint distclean,$(or $(MAKECMDGOALS),all)),)
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+endif
+-include $(OBJS:.o=.d)
+
+# Unit tests: the pure floors with GoogleTest under ASan and UBSan, without the server's include path, so that an
+# include from a floor above cannot compile.
+UNIT_FLAGS = -std=c++20 -O1 -g -fopenmp-simd $(WARNINGS) -fsanitize=address,undefined -fno-sanitize-recover=all -Isrc -Iinclude
+UNIT_SRCS = $(sort $(wildcard test/*_test.cpp))
+UNIT_OBJS = $(patsubst %.cpp,build/unit/%.o,$(PURE_SRCS) $(UNIT_SRCS))
+build/unit/%.o: %.cpp
+	@mkdir -p $(@D)
+	$(CXX) $(UNIT_FLAGS) -MMD -MP -c $< -o $@
+build/unit/all: $(UNIT_OBJS)
+	$(CXX) $(UNIT_FLAGS) $^ -lgtest -lgtest_main -lpthread -o $@
+-include $(UNIT_OBJS:.o=.d)
+unit: build/unit/all
+	./build/unit/all --gtest_brief=1
+
+quickstart:
+	scripts/quickstart
+check:
+	scripts/check
+bench:
+	bench/ann
+format:
+	clang-format -i $(shell git ls-files '*.cpp' '*.hpp')
+lint:
+	scripts/lint
+
+.PHONY: unit quickstart check bench format lint
