@@ -12,17 +12,17 @@ OBJS = $(PURE_SRCS:.cpp=.o) $(GLUE_SRCS:.cpp=.o)
 PG_CONFIG ?= pg_config
 
 # What the build needs beyond the compiler, each with the Debian package that has it.
-ifeq ($(filter clean distclean format lint unit bench-%,$(MAKECMDGOALS)),)
+ifeq ($(filter quickstart check bench clean distclean format lint unit bench-%,$(MAKECMDGOALS)),)
 ifeq ($(shell command -v $(PG_CONFIG)),)
 $(error $(PG_CONFIG) not found: install postgresql-server-dev-all, or name it with PG_CONFIG=)
 endif
-need = $(if $(wildcard $(firstword $(1:%=/usr/include/%))$(1:%=/usr/include/*/%)$(1:%=/usr/local/include/%)),,$(error header $(1) not found: install $(2)))
+need = $(if $(wildcard /usr/include/$(1) /usr/include/*/$(1) /usr/local/include/$(1)),,$(error header $(1) not found: install $(2)))
 $(call need,liburing.h,liburing-dev)
 $(call need,snappy.h,libsnappy-dev)
 $(call need,simde/simde-features.h,libsimde-dev)
 endif
 
-WARNINGS = -Wall -Wextra -Wshadow=local -Wno-psabi
+WARNINGS = -Wall -Wextra -Wshadow=local -Wno-psabi -Wno-missing-format-attribute $(if $(WERROR),-Werror)
 PG_CPPFLAGS = -Isrc -Iinclude -isystem $(shell $(PG_CONFIG) --includedir-server) -MMD -MP
 PG_CPPFLAGS += '-DPGDLLEXPORT=__attribute__((visibility("default")))'
 PG_CXXFLAGS = -std=c++20 -O3 -fopenmp-simd $(WARNINGS) -fvisibility=hidden -fvisibility-inlines-hidden
@@ -30,7 +30,7 @@ SHLIB_LINK = -luring -lsnappy -lstdc++
 EXTRA_CLEAN = $(OBJS:.o=.d) build
 override with_llvm = no
 
-ifneq ($(filter-out unit bench-% format lint distclean,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out unit quickstart check bench bench-% format lint distclean,$(or $(MAKECMDGOALS),all)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 endif
@@ -52,8 +52,11 @@ unit: build/unit/all
 
 quickstart:
 	scripts/quickstart
+# PGXS has a rule of its own for check, which does nothing.
+ifneq ($(filter check,$(MAKECMDGOALS)),)
 check:
 	scripts/check
+endif
 bench:
 	bench/ann
 format:

@@ -45,14 +45,17 @@ constexpr float sum_error(std::size_t n) noexcept { return (32.0F + static_cast<
 // Encodes a residual: writes dims codes, one a byte, in dimension order. r all zero gives scale 0.
 ScanFactors encode_scan(base::Metric metric, unsigned bits, const float* residual, const float* centroid,
                         std::size_t dims, std::uint8_t* codes) noexcept;
-// Encodes a residual with 8 bits. `norm` is |x - centre| before rotation, `raw_norm` is |x| before centring (both 0
-// where they do not matter), `prior_error` an error already made (a row decoded from an earlier code).
+// Encodes a residual with 8 bits. `norm` is |x - centre| before rotation (every metric; for L1 too the L2 norm will do),
+// `raw_norm` is |x| before centring: needed for ip; for cosine |x| before scaling to unit length, where a vector whose
+// squares leave the range of floats gets an infinite error (0: not checked). `prior_error` is an error already made (a
+// row decoded from an earlier code). Norms may be rounded as float sums are.
 RefineFactors encode_refine(base::Metric metric, const float* residual, std::size_t dims, float norm, float raw_norm,
                             float prior_error, std::uint8_t* codes) noexcept;
 // x^ = centroid + step * v.
 void decode_refine(const std::uint8_t* codes, float step, const float* centroid, std::size_t dims, float* out) noexcept;
 
 // Writes one row's codes (one a byte) into its place of groups [first_group, first_group + group_count) of a block.
+// `block` points at first_group's own 64 bytes, so that a block may be spread over pages.
 void put_row(std::uint8_t* block, unsigned row, unsigned bits, const std::uint8_t* codes, std::size_t dims,
              std::size_t first_group, std::size_t group_count) noexcept;
 // Reads it back: the inverse of put_row over all groups.
@@ -78,11 +81,12 @@ struct RefineQuery {
   base::Metric metric;
   std::size_t dims;
   const float* query;   // centred (not for ip) and rotated; unit length for cosine
-  float norm;           // |query - centre| (L2), |query| (ip), 1 (cosine)
+  float norm;           // |query - centre| (L2, L1), |query| (ip), 1 (cosine)
   float centre_product; // ip: <query, centre>, else 0
-  float raw_norm;       // |query| before centring, in the original coordinates; 0 for cosine
+  float raw_norm;       // |query| in the original coordinates (for cosine before scaling; 0: range not checked)
 };
 // `t` is query - centroid for L2, cosine and L1; for ip it is the query, and `centroid_product` is <query, centroid>.
+// Both products come from inner_product() or better: dot_packed() rounds more than the bound allows for.
 Refined refine(const RefineQuery& query, const float* t, float centroid_product, const std::uint8_t* codes,
                RefineFactors factors) noexcept;
 

@@ -2,7 +2,8 @@
 //
 // Every tier computes the same functions; the scalar tier is the reference. Float sums use at least sixteen
 // independent partial sums in every tier, so that their rounding error stays below
-// (n / 16 + 16) * 2^-24 * sum |terms|. Integer kernels are exact and agree bit for bit between tiers.
+// (n / 16 + 16) * 2^-24 * sum |terms|. Only dot_packed and nearest_packed add in dimension order, one sum a column:
+// (n + 1) * 2^-24 * sum |terms|. Integer kernels are exact and agree bit for bit between tiers, hadamard does too.
 // No kernel allocates, throws or needs alignment beyond that of its element type; n may be 0.
 //
 // Blocks. A block holds the codes of 16 rows, transposed: group g is 64 bytes, four for each row, at

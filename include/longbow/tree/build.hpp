@@ -1,0 +1,94 @@
+// Writes a new index: its meta page, its leaves in the order given, and the inner nodes above them.
+#pragma once
+
+#include <cstdint>
+#include <memory_resource>
+#include <span>
+#include <vector>
+
+#include "longbow/quant/kmeans.hpp"
+#include "longbow/tree/space.hpp"
+
+namespace longbow::tree {
+
+struct EncodedRow;
+
+struct NewIndex {
+  base::Metric metric;
+  std::uint32_t dims;       // 0 = not known yet
+  std::uint32_t bits;       // 0 = default for the dimensions
+  std::uint32_t leaf_size;  // 0 = default for the dimensions
+  std::uint64_t incarnation;
+};
+
+// The meta data of an index without rows. Until dims are known, bits and leaf_size stay as asked for.
+Meta new_meta(const NewIndex& what);
+// Settles bits and leaf size once the dimensions are known.
+void settle(Meta& meta, std::uint32_t dims);
+// Writes block 0 of an empty store.
+void write_empty(PageStore& store, const Meta& meta);
+// Fills the image of a fresh meta page.
+void write_meta_image(std::uint8_t* image, const Meta& meta);
+// Writes the centre's pages; returns the first.
+BlockId write_centre(PageStore& store, const float* centre, std::size_t dims);
+// Changes the meta page under its latch.
+template <class F>
+void update_meta(PageStore& store, F&& f) {
+  const PageRef page(store, kMetaBlock, Latch::exclusive);
+  Change change(store);
+  f(meta_of(change.edit(page)));
+  change.commit();
+}
+
+// A row's codes, made from its vector in the index's space; views into the encoder's buffers until the next encode.
+class RowEncoder {
+ public:
+  RowEncoder(const Space& space, std::pmr::memory_resource& memory);
+  void encode(const float* vector, const float* centroid, float norm, float raw_norm, float prior_error);
+  [[nodiscard]] quant::ScanFactors scan() const noexcept { return scan_; }
+  [[nodiscard]] quant::RefineFactors refine() const noexcept { return refine_; }
+  [[nodiscard]] const std::uint8_t* scan_codes() const noexcept { return scan_codes_.data(); }
+  [[nodiscard]] const std::uint8_t* refine_codes() const noexcept { return refine_codes_.data(); }
+
+ private:
+  const Space& space_;
+  quant::ScanFactors scan_{};
+  quant::RefineFactors refine_{};
+  std::pmr::vector<float> residual_;
+  std::pmr::vector<std::uint8_t> scan_codes_, refine_codes_;
+};
+
+// A row between encoding and writing, as it lies in a sort: RowId, factors, refine codes, scan codes in whole bytes.
+class PackedRow {
+ public:
+  static std::size_t bytes(const Space& space) noexcept;
+  static void pack(const Space& space, RowId row, const RowEncoder& encoder, std::uint8_t* out) noexcept;
+  // Unpacks into a view; the scan codes are spread into `scan_codes` (dims bytes).
+  static EncodedRow unpack(const Space& space, const std::uint8_t* in, std::uint8_t* scan_codes) noexcept;
+};
+
+// Builds the tree above leaves that come one after another.
+class TreeBuilder {
+ public:
+  TreeBuilder(PageStore& store, Space& space, std::pmr::memory_resource& memory);
+  // Adds the rows (packed, one after another) of one cluster; centroid stays valid until finish(). Many rows make
+  // several leaves around the same centroid.
+  void add_cluster(const float* centroid, const std::uint8_t* packed, std::size_t rows);
+  // Writes the inner nodes and puts the root into space.meta.
+  void finish(quant::Watch& watch);
+
+ private:
+  struct Entry {
+    NodeRef node;
+    const float* centroid;
+  };
+  NodeRef write_group(std::uint16_t level, const float* centroid, std::span<const Entry> members);
+  std::uint32_t next_id() noexcept { return space_.meta.next_node_id++; }
+
+  PageStore& store_;
+  Space& space_;
+  std::pmr::memory_resource& memory_;
+  std::pmr::vector<Entry> leaves_;
+};
+
+}  // namespace longbow::tree

@@ -1,0 +1,67 @@
+// Where things lie on a node's pages, derived from dimensions, code width and capacity alone.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "longbow/tree/format.hpp"
+
+namespace longbow::tree {
+
+struct Geometry {
+  std::size_t dims;
+  unsigned bits;              // of scan codes
+  bool leaf;
+  std::size_t groups;         // 64-byte groups a block
+  std::size_t factor_bytes;   // LeafFactors or InnerFactors
+  std::size_t block_pages;    // pages that one block spans; 1 for all but long rows
+  std::size_t page_blocks;    // blocks a scan page holds (1 where a block spans pages)
+  std::size_t page_groups;    // groups a page holds of a spanning block
+  std::size_t head_blocks;    // blocks inside the head page
+  std::size_t refine_bytes;   // a row's refine codes and factors; 0 for inner nodes
+  std::size_t refine_rows;    // rows a refine page holds (1 where a row spans pages)
+  std::size_t refine_span;    // pages that one row spans
+  std::size_t centroid_span;  // pages of the centroid, 0 = in the head
+  std::size_t max_rows;       // slots a node may have
+  std::size_t scan_capacity;  // directory entries for scan pages
+  std::size_t refine_capacity;
+  std::size_t centroid_offset;  // in the head, if inline
+  std::size_t head_codes;       // offset of the codes in the head
+
+  // Directory order: centroid pages, scan pages, refine pages; each with its fixed place.
+  [[nodiscard]] std::size_t scan_entry(std::size_t page) const noexcept { return centroid_span + page; }
+  [[nodiscard]] std::size_t refine_entry(std::size_t page) const noexcept {
+    return centroid_span + scan_capacity + page;
+  }
+  [[nodiscard]] std::size_t blocks(std::size_t rows) const noexcept { return (rows + 15) / 16; }
+  // Scan pages needed for that many slots, beyond the blocks in the head.
+  [[nodiscard]] std::size_t scan_pages(std::size_t rows) const noexcept {
+    const std::size_t count = blocks(rows);
+    if (count <= head_blocks) return 0;
+    const std::size_t outside = count - head_blocks;
+    return block_pages > 1 ? outside * block_pages : (outside + page_blocks - 1) / page_blocks;
+  }
+  [[nodiscard]] std::size_t refine_pages(std::size_t rows) const noexcept {
+    if (!leaf) return 0;
+    return refine_span > 1 ? rows * refine_span : (rows + refine_rows - 1) / refine_rows;
+  }
+  // Blocks stored on one page: codes of all of them first, their factors after.
+  [[nodiscard]] static std::size_t codes_at(std::size_t base, std::size_t groups, std::size_t index) noexcept {
+    return base + index * groups * 64;
+  }
+};
+
+// Fewest and most rows that a leaf may be built for.
+inline constexpr std::uint32_t kMinLeafSize = 16;
+inline constexpr std::uint32_t kMaxLeafSize = 1024;
+
+Geometry leaf_geometry(std::size_t dims, unsigned bits, std::size_t leaf_size);
+Geometry inner_geometry(std::size_t dims);
+
+// Defaults where the user names nothing.
+unsigned default_bits(std::size_t dims) noexcept;
+std::uint32_t default_leaf_size(std::size_t dims) noexcept;
+// Children an inner node is built for; a tree with no more leaves than twice that has one inner node.
+std::size_t target_fanout(std::size_t dims) noexcept;
+
+}  // namespace longbow::tree

@@ -1,0 +1,69 @@
+// One nearest-neighbour search: an iterator over rows in the order of sound lower bounds.
+//
+// A search works in waves. The first visits the leaves that the calibration names for ten rows, keeps the best by scan
+// code, refines them and hands out what the executor needs to prove ten rows. When more is asked for, each further wave
+// serves four times as many rows: it visits more leaves and refines more of the rows seen, until nothing is left. A row
+// is handed out at most once.
+//
+// Order: rows that only the executor can judge (bound -infinity), the tree's rows, rows at distance NaN, then NULL.
+// Concurrency: at most one latch at a time. A leaf that was split meanwhile leads to the nodes that took its rows, and a
+// node born after the search began leads to its sibling, so that no row that was there at the start is missed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory_resource>
+
+#include "longbow/tree/space.hpp"
+
+namespace longbow::tree {
+
+struct SearchOptions {
+  float target_recall = 0.95F;
+  std::uint32_t probes = 0;         // leaves of the first wave; 0 = by the calibration
+  std::uint64_t max_rows = 0;       // stop after scoring that many rows; 0 = no limit
+  bool strict_order = false;        // drop rows found too late instead of handing them out late
+  std::size_t memory_limit = 4 << 20;  // bytes of rows waiting, about
+};
+
+struct Hit {
+  RowId row;
+  bool null;     // the distance is NULL
+  double bound;  // not above the distance that the operator computes; NaN only where that is NaN
+};
+
+struct SearchCounters {
+  std::uint64_t leaves = 0;
+  std::uint64_t rows_scored = 0;
+  std::uint64_t rows_refined = 0;
+  std::uint64_t waves = 0;
+};
+
+class Search {
+ public:
+  // `space` and `memory` outlive the search; memory is given back by whoever owns it.
+  Search(PageStore& store, const Space& space, std::pmr::memory_resource& memory);
+  Search(const Search&) = delete;
+  Search& operator=(const Search&) = delete;
+  ~Search();
+
+  // Begins a search for a raw query of space.dims() floats; nullptr means a NULL query: every row, distance NULL.
+  void start(const float* query, const SearchOptions& options);
+  // Finds the next row; false at the end.
+  bool next(Hit& hit);
+  // For the calibration: the best rows that a first wave over `probes` leaves finds for a query in the index's space,
+  // nearest first, without the row `exclude`; at most k. Writes their estimates and returns how many there are.
+  std::size_t probe(const float* prepared_query, std::uint32_t probes, std::uint32_t k, RowId exclude, float* out);
+  [[nodiscard]] const SearchCounters& counters() const noexcept;
+
+ private:
+  struct State;
+  State* state_;
+};
+
+// Leaves that the calibration names for k rows at a recall; `meta` must have been calibrated or the guess is used.
+std::uint32_t planned_probes(const Meta& meta, float target_recall, double k) noexcept;
+// Rows to refine in order to return k.
+std::size_t planned_refine(unsigned bits, double k) noexcept;
+
+}  // namespace longbow::tree

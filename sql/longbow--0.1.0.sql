@@ -1,0 +1,429 @@
+-- Longbow 0.1.0: objects are created in the schema that CREATE EXTENSION names, and no body names a schema.
+\echo Use "CREATE EXTENSION longbow" to load this file. \quit
+
+-- == type vector ==
+
+CREATE TYPE vector;
+
+CREATE FUNCTION vector_in(cstring, oid, integer) RETURNS vector
+  AS 'MODULE_PATHNAME', 'longbow_vector_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_in(cstring, oid, integer) IS 'text input of vector: [1,2,3]';
+
+CREATE FUNCTION vector_out(vector) RETURNS cstring
+  AS 'MODULE_PATHNAME', 'longbow_vector_out' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_out(vector) IS 'text output of vector, with the fewest digits that read back unchanged';
+
+CREATE FUNCTION vector_typmod_in(cstring[]) RETURNS integer
+  AS 'MODULE_PATHNAME', 'longbow_vector_typmod_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_typmod_in(cstring[]) IS 'type modifier of vector: the number of dimensions, 1 to 16000';
+
+CREATE FUNCTION vector_recv(internal, oid, integer) RETURNS vector
+  AS 'MODULE_PATHNAME', 'longbow_vector_recv' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_recv(internal, oid, integer) IS 'binary input of vector: int16 dimensions, int16 zero, then the elements as float4';
+
+CREATE FUNCTION vector_send(vector) RETURNS bytea
+  AS 'MODULE_PATHNAME', 'longbow_vector_send' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_send(vector) IS 'binary output of vector: int16 dimensions, int16 zero, then the elements as float4';
+
+CREATE TYPE vector (
+  INPUT = vector_in,
+  OUTPUT = vector_out,
+  TYPMOD_IN = vector_typmod_in,
+  RECEIVE = vector_recv,
+  SEND = vector_send,
+  STORAGE = external
+);
+COMMENT ON TYPE vector IS 'vector of 1 to 16000 finite 4-byte floats; vector(n) holds exactly n';
+
+-- == distances ==
+
+CREATE FUNCTION l2_distance(vector, vector) RETURNS float8
+  AS 'MODULE_PATHNAME', 'longbow_l2_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION l2_distance(vector, vector) IS 'Euclidean distance, at least 0; different dimensions are an error (22000)';
+
+CREATE FUNCTION inner_product(vector, vector) RETURNS float8
+  AS 'MODULE_PATHNAME', 'longbow_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION inner_product(vector, vector) IS 'inner product; different dimensions are an error (22000)';
+
+CREATE FUNCTION cosine_distance(vector, vector) RETURNS float8
+  AS 'MODULE_PATHNAME', 'longbow_cosine_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cosine_distance(vector, vector) IS '1 - cosine similarity, from 0 to 2; NaN if a vector is zero; different dimensions are an error (22000)';
+
+CREATE FUNCTION l1_distance(vector, vector) RETURNS float8
+  AS 'MODULE_PATHNAME', 'longbow_l1_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION l1_distance(vector, vector) IS 'taxicab distance, at least 0; different dimensions are an error (22000)';
+
+CREATE FUNCTION vector_l2_squared_distance(vector, vector) RETURNS float8
+  AS 'MODULE_PATHNAME', 'longbow_vector_l2_squared_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_l2_squared_distance(vector, vector) IS 'square of the Euclidean distance; different dimensions are an error (22000)';
+
+CREATE FUNCTION vector_negative_inner_product(vector, vector) RETURNS float8
+  AS 'MODULE_PATHNAME', 'longbow_vector_negative_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_negative_inner_product(vector, vector) IS 'inner product with its sign changed, so that less is nearer; different dimensions are an error (22000)';
+
+CREATE FUNCTION vector_spherical_distance(vector, vector) RETURNS float8
+  AS 'MODULE_PATHNAME', 'longbow_vector_spherical_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_spherical_distance(vector, vector) IS 'angle between unit vectors in half turns, from 0 to 1; different dimensions are an error (22000)';
+
+-- == properties and parts ==
+
+CREATE FUNCTION vector_dims(vector) RETURNS integer
+  AS 'MODULE_PATHNAME', 'longbow_vector_dims' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_dims(vector) IS 'number of dimensions, 1 to 16000';
+
+CREATE FUNCTION vector_norm(vector) RETURNS float8
+  AS 'MODULE_PATHNAME', 'longbow_vector_norm' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_norm(vector) IS 'Euclidean norm';
+
+CREATE FUNCTION l2_normalize(vector) RETURNS vector
+  AS 'MODULE_PATHNAME', 'longbow_l2_normalize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION l2_normalize(vector) IS 'vector divided by its Euclidean norm; a zero vector stays zero';
+
+CREATE FUNCTION binary_quantize(vector) RETURNS bit
+  AS 'MODULE_PATHNAME', 'longbow_binary_quantize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION binary_quantize(vector) IS 'one bit an element: 1 where it is greater than 0';
+
+CREATE FUNCTION subvector(vector, integer, integer) RETURNS vector
+  AS 'MODULE_PATHNAME', 'longbow_subvector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION subvector(vector, integer, integer) IS 'elements from the second argument on, counted from 1, at most as many as the third; none is an error (22000)';
+
+-- == arithmetic ==
+
+CREATE FUNCTION vector_add(vector, vector) RETURNS vector
+  AS 'MODULE_PATHNAME', 'longbow_vector_add' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_add(vector, vector) IS 'sum, element by element; an element out of range is an error (22003)';
+
+CREATE FUNCTION vector_sub(vector, vector) RETURNS vector
+  AS 'MODULE_PATHNAME', 'longbow_vector_sub' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_sub(vector, vector) IS 'difference, element by element; an element out of range is an error (22003)';
+
+CREATE FUNCTION vector_mul(vector, vector) RETURNS vector
+  AS 'MODULE_PATHNAME', 'longbow_vector_mul' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_mul(vector, vector) IS 'product, element by element; an element out of range, or a product that underflows to 0, is an error (22003)';
+
+CREATE FUNCTION vector_concat(vector, vector) RETURNS vector
+  AS 'MODULE_PATHNAME', 'longbow_vector_concat' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_concat(vector, vector) IS 'elements of the first vector, then those of the second; over 16000 is an error (54000)';
+
+-- == comparison ==
+
+CREATE FUNCTION vector_lt(vector, vector) RETURNS boolean
+  AS 'MODULE_PATHNAME', 'longbow_vector_lt' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_lt(vector, vector) IS 'whether the first vector is less than the second, element by element and then by length';
+
+CREATE FUNCTION vector_le(vector, vector) RETURNS boolean
+  AS 'MODULE_PATHNAME', 'longbow_vector_le' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_le(vector, vector) IS 'whether the first vector is less than or equal to the second, element by element and then by length';
+
+CREATE FUNCTION vector_eq(vector, vector) RETURNS boolean
+  AS 'MODULE_PATHNAME', 'longbow_vector_eq' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_eq(vector, vector) IS 'whether the first vector equals the second, element by element and then by length';
+
+CREATE FUNCTION vector_ne(vector, vector) RETURNS boolean
+  AS 'MODULE_PATHNAME', 'longbow_vector_ne' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_ne(vector, vector) IS 'whether the first vector differs from the second, element by element and then by length';
+
+CREATE FUNCTION vector_ge(vector, vector) RETURNS boolean
+  AS 'MODULE_PATHNAME', 'longbow_vector_ge' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_ge(vector, vector) IS 'whether the first vector is greater than or equal to the second, element by element and then by length';
+
+CREATE FUNCTION vector_gt(vector, vector) RETURNS boolean
+  AS 'MODULE_PATHNAME', 'longbow_vector_gt' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_gt(vector, vector) IS 'whether the first vector is greater than the second, element by element and then by length';
+
+CREATE FUNCTION vector_cmp(vector, vector) RETURNS integer
+  AS 'MODULE_PATHNAME', 'longbow_vector_cmp' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_cmp(vector, vector) IS 'order of two vectors: -1, 0 or 1';
+
+CREATE FUNCTION hash_vector(vector) RETURNS integer
+  AS 'MODULE_PATHNAME', 'longbow_hash_vector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION hash_vector(vector) IS 'hash of a vector; equal vectors hash equally';
+
+CREATE FUNCTION hash_vector_extended(vector, bigint) RETURNS bigint
+  AS 'MODULE_PATHNAME', 'longbow_hash_vector_extended' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION hash_vector_extended(vector, bigint) IS '64-bit hash of a vector with a seed; equal vectors hash equally';
+
+-- == aggregates ==
+
+CREATE FUNCTION vector_accum(double precision[], vector) RETURNS double precision[]
+  AS 'MODULE_PATHNAME', 'longbow_vector_accum' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_accum(double precision[], vector) IS 'transition function of avg(vector): state {rows, sums ...}, started with {0}';
+
+CREATE FUNCTION vector_combine(double precision[], double precision[]) RETURNS double precision[]
+  AS 'MODULE_PATHNAME', 'longbow_vector_combine' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_combine(double precision[], double precision[]) IS 'merges two states of avg(vector)';
+
+CREATE FUNCTION vector_avg(double precision[]) RETURNS vector
+  AS 'MODULE_PATHNAME', 'longbow_vector_avg' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_avg(double precision[]) IS 'final function of avg(vector): NULL for a state without rows';
+
+CREATE AGGREGATE avg(vector) (
+  SFUNC = vector_accum,
+  STYPE = double precision[],
+  FINALFUNC = vector_avg,
+  COMBINEFUNC = vector_combine,
+  INITCOND = '{0}',
+  PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE avg(vector) IS 'mean, element by element, summed in float8; different dimensions are an error (22000)';
+
+CREATE AGGREGATE sum(vector) (
+  SFUNC = vector_add,
+  STYPE = vector,
+  COMBINEFUNC = vector_add,
+  PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE sum(vector) IS 'sum, element by element, in float4; an element out of range is an error (22003)';
+
+-- == casts ==
+
+CREATE FUNCTION vector(vector, integer, boolean) RETURNS vector
+  AS 'MODULE_PATHNAME', 'longbow_vector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector(vector, integer, boolean) IS 'requires the number of dimensions that the type modifier names';
+
+CREATE FUNCTION array_to_vector(integer[], integer, boolean) RETURNS vector
+  AS 'MODULE_PATHNAME', 'longbow_array_to_vector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION array_to_vector(integer[], integer, boolean) IS 'array of one dimension without nulls, NaN or infinities to vector';
+
+CREATE FUNCTION array_to_vector(real[], integer, boolean) RETURNS vector
+  AS 'MODULE_PATHNAME', 'longbow_array_to_vector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION array_to_vector(real[], integer, boolean) IS 'array of one dimension without nulls, NaN or infinities to vector';
+
+CREATE FUNCTION array_to_vector(double precision[], integer, boolean) RETURNS vector
+  AS 'MODULE_PATHNAME', 'longbow_array_to_vector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION array_to_vector(double precision[], integer, boolean) IS 'array of one dimension without nulls, NaN or infinities to vector';
+
+CREATE FUNCTION array_to_vector(numeric[], integer, boolean) RETURNS vector
+  AS 'MODULE_PATHNAME', 'longbow_array_to_vector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION array_to_vector(numeric[], integer, boolean) IS 'array of one dimension without nulls, NaN or infinities to vector';
+
+CREATE FUNCTION vector_to_float4(vector, integer, boolean) RETURNS real[]
+  AS 'MODULE_PATHNAME', 'longbow_vector_to_float4' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_to_float4(vector, integer, boolean) IS 'elements of a vector as an array';
+
+CREATE CAST (vector AS vector) WITH FUNCTION vector(vector, integer, boolean) AS IMPLICIT;
+COMMENT ON CAST (vector AS vector) IS 'applies a type modifier; another number of dimensions is an error (22000)';
+
+CREATE CAST (vector AS real[]) WITH FUNCTION vector_to_float4(vector, integer, boolean) AS IMPLICIT;
+COMMENT ON CAST (vector AS real[]) IS 'elements as an array';
+
+CREATE CAST (integer[] AS vector) WITH FUNCTION array_to_vector(integer[], integer, boolean) AS ASSIGNMENT;
+COMMENT ON CAST (integer[] AS vector) IS 'elements as 4-byte floats; nulls (22004), NaN and infinities (22000) are errors';
+
+CREATE CAST (real[] AS vector) WITH FUNCTION array_to_vector(real[], integer, boolean) AS ASSIGNMENT;
+COMMENT ON CAST (real[] AS vector) IS 'elements as 4-byte floats; nulls (22004), NaN and infinities (22000) are errors';
+
+CREATE CAST (double precision[] AS vector) WITH FUNCTION array_to_vector(double precision[], integer, boolean) AS ASSIGNMENT;
+COMMENT ON CAST (double precision[] AS vector) IS 'elements as 4-byte floats; nulls (22004), NaN and infinities (22000) are errors';
+
+CREATE CAST (numeric[] AS vector) WITH FUNCTION array_to_vector(numeric[], integer, boolean) AS ASSIGNMENT;
+COMMENT ON CAST (numeric[] AS vector) IS 'elements as 4-byte floats; nulls (22004), NaN and infinities (22000) are errors';
+
+-- == operators ==
+
+CREATE OPERATOR <-> (
+  LEFTARG = vector, RIGHTARG = vector, FUNCTION = l2_distance,
+  COMMUTATOR = <->
+);
+COMMENT ON OPERATOR <-> (vector, vector) IS 'Euclidean distance';
+
+CREATE OPERATOR <#> (
+  LEFTARG = vector, RIGHTARG = vector, FUNCTION = vector_negative_inner_product,
+  COMMUTATOR = <#>
+);
+COMMENT ON OPERATOR <#> (vector, vector) IS 'inner product with its sign changed, so that less is nearer';
+
+CREATE OPERATOR <=> (
+  LEFTARG = vector, RIGHTARG = vector, FUNCTION = cosine_distance,
+  COMMUTATOR = <=>
+);
+COMMENT ON OPERATOR <=> (vector, vector) IS 'cosine distance: 1 - cosine similarity';
+
+CREATE OPERATOR <+> (
+  LEFTARG = vector, RIGHTARG = vector, FUNCTION = l1_distance,
+  COMMUTATOR = <+>
+);
+COMMENT ON OPERATOR <+> (vector, vector) IS 'taxicab distance';
+
+CREATE OPERATOR + (
+  LEFTARG = vector, RIGHTARG = vector, FUNCTION = vector_add,
+  COMMUTATOR = +
+);
+COMMENT ON OPERATOR + (vector, vector) IS 'sum, element by element';
+
+CREATE OPERATOR - (
+  LEFTARG = vector, RIGHTARG = vector, FUNCTION = vector_sub
+);
+COMMENT ON OPERATOR - (vector, vector) IS 'difference, element by element';
+
+CREATE OPERATOR * (
+  LEFTARG = vector, RIGHTARG = vector, FUNCTION = vector_mul,
+  COMMUTATOR = *
+);
+COMMENT ON OPERATOR * (vector, vector) IS 'product, element by element';
+
+CREATE OPERATOR || (
+  LEFTARG = vector, RIGHTARG = vector, FUNCTION = vector_concat
+);
+COMMENT ON OPERATOR || (vector, vector) IS 'concatenation';
+
+CREATE OPERATOR < (
+  LEFTARG = vector, RIGHTARG = vector, FUNCTION = vector_lt,
+  COMMUTATOR = >, NEGATOR = >=,
+  RESTRICT = scalarltsel, JOIN = scalarltjoinsel
+);
+COMMENT ON OPERATOR < (vector, vector) IS 'less than';
+
+CREATE OPERATOR <= (
+  LEFTARG = vector, RIGHTARG = vector, FUNCTION = vector_le,
+  COMMUTATOR = >=, NEGATOR = >,
+  RESTRICT = scalarlesel, JOIN = scalarlejoinsel
+);
+COMMENT ON OPERATOR <= (vector, vector) IS 'less than or equal';
+
+CREATE OPERATOR = (
+  LEFTARG = vector, RIGHTARG = vector, FUNCTION = vector_eq,
+  COMMUTATOR = =, NEGATOR = <>,
+  RESTRICT = eqsel, JOIN = eqjoinsel,
+  HASHES, MERGES
+);
+COMMENT ON OPERATOR = (vector, vector) IS 'equal';
+
+CREATE OPERATOR <> (
+  LEFTARG = vector, RIGHTARG = vector, FUNCTION = vector_ne,
+  COMMUTATOR = <>, NEGATOR = =,
+  RESTRICT = neqsel, JOIN = neqjoinsel
+);
+COMMENT ON OPERATOR <> (vector, vector) IS 'not equal';
+
+CREATE OPERATOR >= (
+  LEFTARG = vector, RIGHTARG = vector, FUNCTION = vector_ge,
+  COMMUTATOR = <=, NEGATOR = <,
+  RESTRICT = scalargesel, JOIN = scalargejoinsel
+);
+COMMENT ON OPERATOR >= (vector, vector) IS 'greater than or equal';
+
+CREATE OPERATOR > (
+  LEFTARG = vector, RIGHTARG = vector, FUNCTION = vector_gt,
+  COMMUTATOR = <, NEGATOR = <=,
+  RESTRICT = scalargtsel, JOIN = scalargtjoinsel
+);
+COMMENT ON OPERATOR > (vector, vector) IS 'greater than';
+
+-- == operator classes for sorting and hashing ==
+
+CREATE OPERATOR CLASS vector_ops
+  DEFAULT FOR TYPE vector USING btree AS
+  OPERATOR 1 <,
+  OPERATOR 2 <=,
+  OPERATOR 3 =,
+  OPERATOR 4 >=,
+  OPERATOR 5 >,
+  FUNCTION 1 vector_cmp(vector, vector);
+COMMENT ON OPERATOR CLASS vector_ops USING btree IS 'order of vectors: element by element, then by length';
+COMMENT ON OPERATOR FAMILY vector_ops USING btree IS 'order of vectors';
+
+CREATE OPERATOR CLASS vector_ops
+  DEFAULT FOR TYPE vector USING hash AS
+  OPERATOR 1 =,
+  FUNCTION 1 hash_vector(vector),
+  FUNCTION 2 hash_vector_extended(vector, bigint);
+COMMENT ON OPERATOR CLASS vector_ops USING hash IS 'equality of vectors, for hash joins and grouping; -0 equals 0';
+COMMENT ON OPERATOR FAMILY vector_ops USING hash IS 'equality of vectors';
+
+-- == SIMD dispatch ==
+
+CREATE FUNCTION longbow_simd_features(OUT features text, OUT detected_tier text, OUT tier text)
+  AS 'MODULE_PATHNAME', 'longbow_simd_features' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION longbow_simd_features() IS 'CPU features found, the best tier they allow, and the tier in force under longbow.simd';
+
+CREATE FUNCTION longbow_simd_kernels(OUT kernel text, OUT implementation text) RETURNS SETOF record
+  AS 'MODULE_PATHNAME', 'longbow_simd_kernels' LANGUAGE C STABLE STRICT PARALLEL SAFE ROWS 30;
+COMMENT ON FUNCTION longbow_simd_kernels() IS 'one row a kernel: its name and the instruction set of the implementation in force';
+
+CREATE VIEW longbow_stat_simd AS
+  SELECT k.kernel, k.implementation, f.tier, f.detected_tier, f.features
+  FROM longbow_simd_features() f, longbow_simd_kernels() k;
+COMMENT ON VIEW longbow_stat_simd IS 'what the SIMD dispatch of this session chose: one row a kernel, with the CPU features found';
+
+-- == access method ==
+
+CREATE FUNCTION longbow_handler(internal) RETURNS index_am_handler
+  AS 'MODULE_PATHNAME', 'longbow_handler' LANGUAGE C;
+COMMENT ON FUNCTION longbow_handler(internal) IS 'handler of access method longbow';
+
+CREATE ACCESS METHOD longbow TYPE INDEX HANDLER longbow_handler;
+COMMENT ON ACCESS METHOD longbow IS 'nearest neighbours by ORDER BY: a balanced k-means tree with quantised codes';
+
+CREATE FUNCTION longbow_vector_l2_support(internal) RETURNS internal
+  AS 'MODULE_PATHNAME', 'longbow_vector_l2_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION longbow_vector_l2_support(internal) IS 'operator class support: Euclidean distance on vector';
+CREATE FUNCTION longbow_vector_ip_support(internal) RETURNS internal
+  AS 'MODULE_PATHNAME', 'longbow_vector_ip_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION longbow_vector_ip_support(internal) IS 'operator class support: negative inner product on vector';
+CREATE FUNCTION longbow_vector_cosine_support(internal) RETURNS internal
+  AS 'MODULE_PATHNAME', 'longbow_vector_cosine_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION longbow_vector_cosine_support(internal) IS 'operator class support: cosine distance on vector';
+CREATE FUNCTION longbow_vector_l1_support(internal) RETURNS internal
+  AS 'MODULE_PATHNAME', 'longbow_vector_l1_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION longbow_vector_l1_support(internal) IS 'operator class support: taxicab distance on vector';
+
+CREATE OPERATOR CLASS vector_l2_ops
+  DEFAULT FOR TYPE vector USING longbow AS
+  OPERATOR 1 <-> (vector, vector) FOR ORDER BY float_ops,
+  FUNCTION 1 longbow_vector_l2_support(internal);
+COMMENT ON OPERATOR CLASS vector_l2_ops USING longbow IS 'Euclidean distance, ORDER BY v <-> q';
+COMMENT ON OPERATOR FAMILY vector_l2_ops USING longbow IS 'Euclidean distance';
+
+CREATE OPERATOR CLASS vector_ip_ops
+  FOR TYPE vector USING longbow AS
+  OPERATOR 1 <#> (vector, vector) FOR ORDER BY float_ops,
+  FUNCTION 1 longbow_vector_ip_support(internal);
+COMMENT ON OPERATOR CLASS vector_ip_ops USING longbow IS 'negative inner product, ORDER BY v <#> q';
+COMMENT ON OPERATOR FAMILY vector_ip_ops USING longbow IS 'negative inner product';
+
+CREATE OPERATOR CLASS vector_cosine_ops
+  FOR TYPE vector USING longbow AS
+  OPERATOR 1 <=> (vector, vector) FOR ORDER BY float_ops,
+  FUNCTION 1 longbow_vector_cosine_support(internal);
+COMMENT ON OPERATOR CLASS vector_cosine_ops USING longbow IS 'cosine distance, ORDER BY v <=> q';
+COMMENT ON OPERATOR FAMILY vector_cosine_ops USING longbow IS 'cosine distance';
+
+CREATE OPERATOR CLASS vector_l1_ops
+  FOR TYPE vector USING longbow AS
+  OPERATOR 1 <+> (vector, vector) FOR ORDER BY float_ops,
+  FUNCTION 1 longbow_vector_l1_support(internal);
+COMMENT ON OPERATOR CLASS vector_l1_ops USING longbow IS 'taxicab distance, ORDER BY v <+> q';
+COMMENT ON OPERATOR FAMILY vector_l1_ops USING longbow IS 'taxicab distance';
+
+-- == looking at indexes ==
+
+CREATE FUNCTION longbow_check(index regclass) RETURNS bigint
+  AS 'MODULE_PATHNAME', 'longbow_check' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION longbow_check(regclass) IS
+  'walks a whole longbow index against its table: every visible row exactly once, codes decodable, error bounds sound; returns the rows compared, or an error (SQLSTATE XX002) that names the first fault; owner or superuser only';
+
+CREATE FUNCTION longbow_index_facts(index regclass,
+    OUT rows bigint, OUT pending bigint, OUT dead bigint, OUT plain_rows bigint, OUT leaves integer, OUT height integer,
+    OUT dims integer, OUT metric text, OUT bits integer, OUT leaf_size integer, OUT splits bigint,
+    OUT calibration_queries integer, OUT calibrated_rows bigint, OUT planned_probes integer)
+  AS 'MODULE_PATHNAME', 'longbow_index_facts' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION longbow_index_facts(regclass) IS
+  'figures of one longbow index, read from its pages: rows, rows pending, free slots of removed rows, rows outside the tree (NULL, zero under cosine, out of range), leaves, height, shape, splits, calibration, and the leaves a search visits under longbow.target_recall';
+
+CREATE VIEW longbow_stat_index AS
+  SELECT n.nspname AS schema, t.relname AS "table", c.relname AS index,
+         f.rows, f.pending, f.dead, f.plain_rows, f.leaves, f.height, f.dims, f.metric, f.bits, f.leaf_size, f.splits,
+         f.calibration_queries, f.calibrated_rows, f.planned_probes,
+         s.idx_scan AS scans, s.idx_tup_read AS rows_returned, NULL::bigint AS rows_scanned,
+         pg_catalog.pg_relation_size(c.oid) AS bytes
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_am a ON a.oid = c.relam AND a.amname = 'longbow'
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid AND i.indisready
+  JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
+  LEFT JOIN pg_catalog.pg_stat_all_indexes s ON s.indexrelid = c.oid
+  CROSS JOIN LATERAL longbow_index_facts(c.oid) f
+  WHERE c.relkind = 'i' AND f.rows IS NOT NULL;
+COMMENT ON VIEW longbow_stat_index IS
+  'one row a longbow index: figures from its pages, scans and rows returned from the statistics system; rows_scanned is NULL without shared memory';

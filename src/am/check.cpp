@@ -1,0 +1,194 @@
+// longbow_check(regclass): the whole index against its heap.
+//
+// The snapshot comes first, then the index, then the heap: a row that the snapshot sees was in the index before its transaction
+// committed. Splits and VACUUM's sweep wait while it runs; inserts and searches do not.
+#include <cmath>
+#include <new>
+
+#include "am/index.hpp"
+#include "longbow/mem/flat_set.hpp"
+#include "longbow/simd/kernels.hpp"
+#include "longbow/tree/maintain.hpp"
+#include "pg/context_resource.hpp"
+
+extern "C" {
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/index.h"
+#include "executor/executor.h"
+#include "utils/guc.h"
+#include "utils/snapmgr.h"
+}
+
+namespace longbow::am {
+
+namespace {
+
+// The heap side: fetches rows by id under one snapshot and forms their index values.
+struct HeapReader {
+  Relation heap;
+  Relation index;
+  Snapshot snapshot;
+  IndexInfo* info;
+  EState* estate;
+  ExprState* predicate;
+  TupleTableSlot* slot;
+  IndexFetchTableData* fetch;
+
+  void open(Relation heap_arg, Relation index_arg) {
+    heap = heap_arg;
+    index = index_arg;
+    snapshot = RegisterSnapshot(GetTransactionSnapshot());
+    info = BuildIndexInfo(index);
+    estate = CreateExecutorState();
+    slot = table_slot_create(heap, nullptr);
+    GetPerTupleExprContext(estate)->ecxt_scantuple = slot;
+    predicate = ExecPrepareQual(info->ii_Predicate, estate);
+    fetch = table_index_fetch_begin(heap);
+  }
+  void close() {
+    table_index_fetch_end(fetch);
+    ExecDropSingleTupleTableSlot(slot);
+    FreeExecutorState(estate);
+    UnregisterSnapshot(snapshot);
+  }
+  // Whether the snapshot sees a row there.
+  bool find(tree::RowId row) {
+    ItemPointerData tid;
+    ItemPointerSet(&tid, row.block, row.offset);
+    bool again = false, all_dead = false;
+    return table_index_fetch_tuple(fetch, &tid, snapshot, slot, &again, &all_dead);
+  }
+  // The row's vector in per-tuple memory, nullptr for NULL.
+  const types::Vector* vector() {
+    Datum values[INDEX_MAX_KEYS];
+    bool nulls[INDEX_MAX_KEYS];
+    const MemoryContext old = MemoryContextSwitchTo(GetPerTupleMemoryContext(estate));
+    FormIndexDatum(info, slot, estate, values, nulls);
+    const types::Vector* result = nulls[0] ? nullptr : types::DatumGetVector(values[0]);
+    MemoryContextSwitchTo(old);
+    return result;
+  }
+  void forget() { ResetPerTupleExprContext(estate); }
+  // Rows of the heap that belong into the index.
+  int64 count() {
+    int64 rows = 0;
+    const TableScanDesc scan = table_beginscan(heap, snapshot, 0, nullptr);
+    while (table_scan_getnextslot(scan, ForwardScanDirection, slot)) {
+      CHECK_FOR_INTERRUPTS();
+      if (predicate == nullptr || ExecQual(predicate, GetPerTupleExprContext(estate))) rows++;
+      forget();
+    }
+    table_endscan(scan);
+    return rows;
+  }
+};
+
+class Checker final : public tree::RowVisitor {
+ public:
+  Checker(HeapReader& reader, const tree::Space& space, std::pmr::memory_resource& memory)
+      : reader_(reader), space_(space), seen_(memory), prepared_(space.dims(), &memory) {}
+
+  void row(tree::RowId row, const float* decoded, float error, std::uint16_t flags) override {
+    if (!seen_.insert(std::uint64_t{row.block} << 16 | row.offset)) fail(row, "occurs twice in the index");
+    if (!pg::call([&] { return reader_.find(row); })) return;
+    ++visible;
+    const types::Vector* vector = pg::call([&] { return reader_.vector(); });
+    compare(row, vector, decoded, error, flags);
+    pg::call([&] { reader_.forget(); });
+  }
+
+  std::int64_t visible = 0;
+
+ private:
+  [[noreturn]] void fail(tree::RowId row, const char* what) {
+    pg::call([&] {
+      ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+                      errmsg("heap row (%u,%u) %s", row.block, row.offset, what),
+                      errdetail("Index \"%s\" of table \"%s\".", RelationGetRelationName(reader_.index),
+                                RelationGetRelationName(reader_.heap)),
+                      errhint("Please REINDEX it.")));
+    });
+    pg_unreachable();
+  }
+
+  void compare(tree::RowId row, const types::Vector* vector, const float* decoded, float error, std::uint16_t flags) {
+    if ((vector == nullptr) != (flags == tree::kPlainNull)) fail(row, "is NULL in one place and a vector in the other");
+    if (vector == nullptr) return;
+    if (static_cast<std::size_t>(vector->dim) != space_.dims()) fail(row, "has another dimension than the index");
+    const tree::PreparedRow how = space_.prepare_row(vector->x, prepared_.data());
+    const std::uint16_t expected = how.kind == tree::RowClass::indexed ? 0
+                                   : how.kind == tree::RowClass::nan   ? tree::kPlainNan
+                                                                       : tree::kPlainUnknown;
+    if (flags != expected) fail(row, "is in the wrong part of the index");
+    if (decoded == nullptr) return;
+    const auto& k = simd::kernels();
+    const std::size_t n = space_.dims();
+    const float distance = space_.metric() == base::Metric::l1 ? k.l1(prepared_.data(), decoded, n)
+                                                               : std::sqrt(k.l2_squared(prepared_.data(), decoded, n));
+    // Decoding and this sum round too.
+    const float slack = quant::sum_error(n) * (distance + how.norm) + 1e-30F;
+    if (!(distance <= error + slack)) fail(row, "is farther from its code than the code's error bound says");
+  }
+
+  HeapReader& reader_;
+  const tree::Space& space_;
+  mem::FlatSet seen_;
+  std::pmr::vector<float> prepared_;
+};
+
+int64 check(Relation heap, Relation index) {
+  const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "longbow check", ALLOCSET_DEFAULT_SIZES);
+  HeapReader reader{};
+  reader.open(heap, index);
+  int64 visible = 0;
+  {
+    pg::ContextResource memory(context);
+    pg::RelationStore store(index);
+    const tree::Space space = *load_space(index, store);
+    Checker checker(reader, space, memory);
+    tree::visit_rows(store, space, checker, memory);
+    visible = checker.visible;
+  }
+  const int64 expected = reader.count();
+  if (visible != expected)
+    ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+                    errmsg("index \"%s\" has " INT64_FORMAT " of the " INT64_FORMAT " rows of its table",
+                           RelationGetRelationName(index), visible, expected),
+                    errhint("Please REINDEX it.")));
+  reader.close();
+  MemoryContextDelete(context);
+  return visible;
+}
+
+}  // namespace
+
+}  // namespace longbow::am
+
+// longbow_check(index regclass) returns bigint: rows that were compared.
+LB_FUNCTION(longbow_check) {
+  const Oid oid = PG_GETARG_OID(0);
+  // Lock the table first, as every other command does.
+  const Oid heap_oid = IndexGetRelation(oid, true);
+  const Relation heap = OidIsValid(heap_oid) ? table_open(heap_oid, AccessShareLock) : nullptr;
+  const Relation index = longbow::am::open_index(oid, AccessShareLock, true);
+  if (heap == nullptr || heap_oid != IndexGetRelation(oid, false))
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("could not open the table of index \"%s\"", RelationGetRelationName(index))));
+  if (!index->rd_index->indisvalid)
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("index \"%s\" is not valid", RelationGetRelationName(index))));
+  // Index expressions run with the rights of the table's owner, as in a build.
+  Oid user;
+  int context;
+  GetUserIdAndSecContext(&user, &context);
+  SetUserIdAndSecContext(heap->rd_rel->relowner, context | SECURITY_RESTRICTED_OPERATION);
+  const int nest = NewGUCNestLevel();
+  lb_restrict_search_path();
+  const int64 rows = longbow::am::check(heap, index);
+  AtEOXact_GUC(false, nest);
+  SetUserIdAndSecContext(user, context);
+  relation_close(index, AccessShareLock);
+  table_close(heap, AccessShareLock);
+  PG_RETURN_INT64(rows);
+}

@@ -1,0 +1,60 @@
+// The access method's routine table and the support functions of its opclasses.
+#include "am/index.hpp"
+
+extern "C" {
+#include "nodes/makefuncs.h"
+#include "commands/vacuum.h"
+}
+
+namespace am = longbow::am;
+namespace pg = longbow::pg;
+using longbow::base::Metric;
+
+LB_FUNCTION(longbow_handler) {
+  IndexAmRoutine* am = makeNode(IndexAmRoutine);
+  am->amstrategies = 0;
+  am->amsupport = am::kSupportProc;
+  am->amoptsprocnum = 0;
+  am->amcanorder = false;
+  am->amcanorderbyop = true;
+  am->amcanbackward = false;
+  am->amcanunique = false;
+  am->amcanmulticol = false;
+  am->amoptionalkey = true;
+  am->amsearcharray = false;
+  am->amsearchnulls = false;
+  am->amstorage = false;
+  am->amclusterable = false;
+  am->ampredlocks = false;
+  am->amcanparallel = false;
+  am->amcaninclude = false;
+  am->amusemaintenanceworkmem = false;
+  am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
+  am->amkeytype = InvalidOid;
+  am->ambuild = pg::guarded<&am::build>;
+  am->ambuildempty = pg::guarded<&am::build_empty>;
+  am->aminsert = pg::guarded<&am::insert>;
+  am->ambulkdelete = pg::guarded<&am::bulk_delete>;
+  am->amvacuumcleanup = pg::guarded<&am::vacuum_cleanup>;
+  am->amcostestimate = pg::guarded<&am::cost_estimate>;
+  am->amoptions = pg::guarded<&am::options>;
+  am->ambuildphasename = pg::guarded<&am::build_phase_name>;
+  am->amvalidate = pg::guarded<&am::validate>;
+  am->ambeginscan = pg::guarded<&am::begin_scan>;
+  am->amrescan = pg::guarded<&am::rescan>;
+  am->amgettuple = pg::guarded<&am::get_tuple>;
+  am->amendscan = pg::guarded<&am::end_scan>;
+  PG_RETURN_POINTER(am);
+}
+
+namespace {
+const am::OpclassInfo kVectorL2{Metric::l2};
+const am::OpclassInfo kVectorIp{Metric::ip};
+const am::OpclassInfo kVectorCosine{Metric::cosine};
+const am::OpclassInfo kVectorL1{Metric::l1};
+}  // namespace
+
+LB_FUNCTION(longbow_vector_l2_support) { PG_RETURN_POINTER(&kVectorL2); }
+LB_FUNCTION(longbow_vector_ip_support) { PG_RETURN_POINTER(&kVectorIp); }
+LB_FUNCTION(longbow_vector_cosine_support) { PG_RETURN_POINTER(&kVectorCosine); }
+LB_FUNCTION(longbow_vector_l1_support) { PG_RETURN_POINTER(&kVectorL1); }

@@ -1,0 +1,80 @@
+// What the access method's callbacks share: options, opclass metric, the index's space, vectors out of datums.
+#pragma once
+
+#include <memory_resource>
+
+#include "longbow/base/metric.hpp"
+#include "longbow/tree/space.hpp"
+#include "pg/boundary.hpp"
+#include "pg/compat.hpp"
+#include "pg/relation_store.hpp"
+#include "types/vector.hpp"
+
+extern "C" {
+#include "postgres.h"
+
+#include "access/amapi.h"
+#include "access/genam.h"
+#include "nodes/execnodes.h"
+#include "storage/itemptr.h"
+#include "utils/rel.h"
+}
+
+namespace longbow::am {
+
+// Number of the one support function of an opclass: it returns a pointer to an OpclassInfo.
+inline constexpr int kSupportProc = 1;
+
+struct OpclassInfo {
+  base::Metric metric;
+};
+
+// Reloptions; 0 means automatic.
+struct Options {
+  int32 vl_len_;
+  int leaf_size;
+  int bits;
+};
+
+// Steps of a build, as numbers for pg_stat_progress_create_index; 1 is PostgreSQL's "initializing".
+enum BuildPhase : int64 { kPhaseSample = 2, kPhaseTrain, kPhaseAssign, kPhaseSort, kPhaseWrite, kPhaseCalibrate, kPhaseLog };
+
+// -- callbacks, one file each
+IndexBuildResult* build(Relation heap, Relation index, IndexInfo* info);
+void build_empty(Relation index);
+bool insert(Relation index, Datum* values, bool* nulls, ItemPointer tid, Relation heap, IndexUniqueCheck check,
+            bool unchanged, IndexInfo* info);
+IndexBulkDeleteResult* bulk_delete(IndexVacuumInfo* info, IndexBulkDeleteResult* stats, IndexBulkDeleteCallback dead,
+                                   void* state);
+IndexBulkDeleteResult* vacuum_cleanup(IndexVacuumInfo* info, IndexBulkDeleteResult* stats);
+void cost_estimate(PlannerInfo* root, IndexPath* path, double loops, Cost* startup, Cost* total,
+                   Selectivity* selectivity, double* correlation, double* pages);
+bytea* options(Datum reloptions, bool validate);
+char* build_phase_name(int64 phase);
+bool validate(Oid opclass);
+IndexScanDesc begin_scan(Relation index, int keys, int orderbys);
+void rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys);
+bool get_tuple(IndexScanDesc scan, ScanDirection direction);
+void end_scan(IndexScanDesc scan);
+
+// Registers the reloptions; called when the library is loaded.
+void register_options();
+const Options* index_options(Relation index);
+const OpclassInfo* opclass_info(Relation index);
+
+// The index's space, with the meta page as it is now; centre and rotation are cached in the relcache entry.
+const tree::Space* load_space(Relation index, tree::PageStore& store);
+
+inline tree::RowId row_id(ItemPointer tid) { return {ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid)}; }
+
+// Reports a vector whose dimension is not the index's.
+[[noreturn]] inline void report_dims(Relation index, int expected, int found) {
+  ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("expected %d dimensions, not %d", expected, found),
+                  errdetail("All vectors of index \"%s\" must have the same dimension.", RelationGetRelationName(index)),
+                  errhint("Give the column a dimension, such as vector(%d), or index an expression that has one.", expected)));
+}
+
+// Opens an index of ours by OID for a function; checks the access method and, where asked, ownership.
+Relation open_index(Oid oid, LOCKMODE mode, bool owner_only);
+
+}  // namespace longbow::am

@@ -1,0 +1,128 @@
+// Index scans: a Search behind amgettuple.
+//
+// Only MVCC snapshots: no pin keeps VACUUM from removing a row that a scan has found, so a row id that was handed out may
+// by then belong to another row, which an MVCC snapshot cannot see.
+#include <cmath>
+#include <new>
+
+#include "am/index.hpp"
+#include "longbow/tree/search.hpp"
+#include "pg/context_resource.hpp"
+#include "pg/settings.hpp"
+
+extern "C" {
+#include "access/relscan.h"
+#include "pgstat.h"
+#include "utils/float.h"
+#include "utils/snapmgr.h"
+}
+
+namespace longbow::am {
+
+namespace {
+
+// What lives as long as the scan; all C++ objects lie in `memory` and own nothing outside of it.
+struct ScanState {
+  MemoryContext memory;  // reset by each rescan
+  tree::Search* search;
+  bool started;
+};
+
+ScanState* state_of(IndexScanDesc scan) { return static_cast<ScanState*>(scan->opaque); }
+
+template <class T, class... A>
+T* make(MemoryContext context, A&&... args) {
+  void* at = pg::call([&] { return MemoryContextAlloc(context, sizeof(T)); });
+  return new (at) T(std::forward<A>(args)...);
+}
+
+// The query's floats, or nullptr for a NULL query or a scan without order.
+const float* query_of(IndexScanDesc scan, const tree::Space& space, MemoryContext context) {
+  if (scan->numberOfOrderBys == 0 || (scan->orderByData[0].sk_flags & SK_ISNULL) != 0) return nullptr;
+  return pg::call([&]() -> const float* {
+    const MemoryContext old = MemoryContextSwitchTo(context);
+    const types::Vector* vector = types::DatumGetVector(scan->orderByData[0].sk_argument);
+    MemoryContextSwitchTo(old);
+    if (space.dims() != 0 && static_cast<std::size_t>(vector->dim) != space.dims())
+      ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("different vector dimensions %d and %d",
+                                                              static_cast<int>(space.dims()), vector->dim)));
+    return vector->x;
+  });
+}
+
+void start(IndexScanDesc scan) {
+  ScanState* s = state_of(scan);
+  if (!IsMVCCSnapshot(scan->xs_snapshot))
+    pg::call([] {
+      ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                      errmsg("longbow indexes can only be scanned with an MVCC snapshot")));
+    });
+  auto* memory = make<pg::ContextResource>(s->memory, s->memory);
+  auto* store = make<pg::RelationStore>(s->memory, scan->indexRelation);
+  auto* space = make<tree::Space>(s->memory, *load_space(scan->indexRelation, *store));
+  const float* query = query_of(scan, *space, s->memory);
+  tree::SearchOptions options;
+  options.target_recall = static_cast<float>(pg::settings.target_recall);
+  options.probes = static_cast<std::uint32_t>(pg::settings.probes);
+  options.max_rows = static_cast<std::uint64_t>(pg::settings.max_scan_tuples);
+  options.strict_order = pg::settings.strict_order;
+  options.memory_limit = static_cast<std::size_t>(work_mem) * 1024;
+  s->search = make<tree::Search>(s->memory, *store, *space, *memory);
+  s->search->start(query, options);
+  pg::call([&] { pgstat_count_index_scan(scan->indexRelation); });
+  s->started = true;
+}
+
+void hand_out(IndexScanDesc scan, const tree::Hit& hit) {
+  ItemPointerSet(&scan->xs_heaptid, hit.row.block, hit.row.offset);
+  scan->xs_recheck = false;
+  if (scan->numberOfOrderBys == 0) return;
+  scan->xs_recheckorderby = true;
+  scan->xs_orderbynulls[0] = hit.null;
+  scan->xs_orderbyvals[0] = hit.null ? static_cast<Datum>(0) : Float8GetDatum(hit.bound);
+}
+
+}  // namespace
+
+IndexScanDesc begin_scan(Relation index, int keys, int orderbys) {
+  const IndexScanDesc scan = RelationGetIndexScan(index, keys, orderbys);
+  auto* s = static_cast<ScanState*>(palloc0(sizeof(ScanState)));
+  s->memory = AllocSetContextCreate(CurrentMemoryContext, "longbow scan", ALLOCSET_DEFAULT_SIZES);
+  scan->opaque = s;
+  if (orderbys > 0) {
+    scan->xs_orderbyvals = static_cast<Datum*>(palloc0(sizeof(Datum) * static_cast<Size>(orderbys)));
+    scan->xs_orderbynulls = static_cast<bool*>(palloc0(sizeof(bool) * static_cast<Size>(orderbys)));
+  }
+  return scan;
+}
+
+void rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys) {
+  ScanState* s = state_of(scan);
+  s->started = false;
+  s->search = nullptr;
+  MemoryContextReset(s->memory);
+  if (keys != nullptr && nkeys > 0) memmove(scan->keyData, keys, static_cast<Size>(nkeys) * sizeof(ScanKeyData));
+  if (orderbys != nullptr && norderbys > 0)
+    memmove(scan->orderByData, orderbys, static_cast<Size>(norderbys) * sizeof(ScanKeyData));
+}
+
+bool get_tuple(IndexScanDesc scan, ScanDirection direction) {
+  if (direction != ForwardScanDirection)
+    pg::call([] {
+      ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("longbow indexes cannot be scanned backwards")));
+    });
+  ScanState* s = state_of(scan);
+  if (!s->started) start(scan);
+  tree::Hit hit;
+  if (!s->search->next(hit)) return false;
+  hand_out(scan, hit);
+  return true;
+}
+
+void end_scan(IndexScanDesc scan) {
+  ScanState* s = state_of(scan);
+  MemoryContextDelete(s->memory);
+  pfree(s);
+}
+
+}  // namespace longbow::am

@@ -1,0 +1,66 @@
+// VACUUM: the sweep behind ambulkdelete and amvacuumcleanup.
+#include "am/index.hpp"
+#include "longbow/tree/maintain.hpp"
+#include "pg/context_resource.hpp"
+
+extern "C" {
+#include "commands/vacuum.h"
+#include "storage/indexfsm.h"
+}
+
+namespace longbow::am {
+
+namespace {
+
+// Asks VACUUM which rows are dead.
+class VacuumDead final : public tree::DeadRows {
+ public:
+  VacuumDead(IndexBulkDeleteCallback callback, void* state) : callback_(callback), state_(state) {}
+  bool is_dead(tree::RowId row) override {
+    ItemPointerData tid;
+    ItemPointerSet(&tid, row.block, row.offset);
+    return callback_(&tid, state_);
+  }
+
+ private:
+  IndexBulkDeleteCallback callback_;
+  void* state_;
+};
+
+IndexBulkDeleteResult* run(IndexVacuumInfo* info, IndexBulkDeleteResult* stats, tree::DeadRows* dead) {
+  if (stats == nullptr) stats = static_cast<IndexBulkDeleteResult*>(palloc0(sizeof(IndexBulkDeleteResult)));
+  const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "longbow vacuum", ALLOCSET_DEFAULT_SIZES);
+  {
+    pg::ContextResource memory(context);
+    pg::RelationStore store(info->index, pg::RelationStore::Mode::normal, pg::RelationStore::Pace::vacuum,
+                            info->strategy);
+    const tree::SweepResult r = tree::sweep(store, *load_space(info->index, store), dead, memory);
+    stats->num_pages = static_cast<BlockNumber>(r.pages);
+    stats->num_index_tuples = static_cast<double>(r.rows);
+    stats->tuples_removed += static_cast<double>(r.removed);
+    stats->pages_newly_deleted += static_cast<BlockNumber>(r.retired);
+    stats->pages_deleted = static_cast<BlockNumber>(r.free_pages);
+    stats->pages_free = static_cast<BlockNumber>(r.free_pages);
+    stats->estimated_count = false;
+  }
+  MemoryContextDelete(context);
+  return stats;
+}
+
+}  // namespace
+
+IndexBulkDeleteResult* bulk_delete(IndexVacuumInfo* info, IndexBulkDeleteResult* stats, IndexBulkDeleteCallback dead,
+                                   void* state) {
+  VacuumDead rows(dead, state);
+  return run(info, stats, &rows);
+}
+
+IndexBulkDeleteResult* vacuum_cleanup(IndexVacuumInfo* info, IndexBulkDeleteResult* stats) {
+  if (info->analyze_only) return stats;
+  // Without a bulk delete before it, one pass counts the rows and takes moved nodes out of use.
+  if (stats == nullptr) stats = run(info, nullptr, nullptr);
+  pg::call([&] { IndexFreeSpaceMapVacuum(info->index); });
+  return stats;
+}
+
+}  // namespace longbow::am

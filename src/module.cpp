@@ -1,0 +1,17 @@
+// The library as PostgreSQL sees it: the magic block and what happens at load.
+#include "am/index.hpp"
+#include "pg/boundary.hpp"
+#include "pg/settings.hpp"
+
+extern "C" {
+PG_MODULE_MAGIC;
+PGDLLEXPORT void _PG_init(void);
+}
+
+// Defines the settings and the reloptions.
+extern "C" void _PG_init(void) {
+  longbow::pg::enter([] {
+    longbow::pg::define_settings();
+    longbow::am::register_options();
+  });
+}

@@ -1,0 +1,72 @@
+// What differs between PostgreSQL 15, 16, 17 and 18, in one place.
+//
+// Include it after every other header: it includes postgres.h.
+#pragma once
+
+extern "C" {
+#include "fmgr.h"
+#include "postgres.h"
+#if PG_VERSION_NUM >= 160000
+#include "nodes/miscnodes.h"
+#include "varatt.h"
+#endif
+#include "catalog/pg_class.h"
+#include "commands/vacuum.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
+#include "utils/rel.h"
+}
+
+// LB_SOFT_ERROR(context, result, errcode(...), errmsg(...)): an error of an input function. On 16 and later a caller
+// that passed an ErrorSaveContext gets it there and result is returned; otherwise it is an ereport.
+#if PG_VERSION_NUM >= 160000
+#define LB_SOFT_ERROR(context, result, ...) ereturn(context, result, (__VA_ARGS__))
+#else
+#define LB_SOFT_ERROR(context, result, ...) \
+  do {                                      \
+    (void)(context);                        \
+    ereport(ERROR, (__VA_ARGS__));          \
+    return result;                          \
+  } while (0)
+#endif
+
+// Extends a relation by one block, which comes back pinned and locked exclusively before anyone else can see it.
+inline Buffer extend_locked(Relation relation) {
+#if PG_VERSION_NUM >= 160000
+  return ExtendBufferedRel(BMR_REL(relation), MAIN_FORKNUM, nullptr, EB_LOCK_FIRST);
+#else
+  const bool local = RELATION_IS_LOCAL(relation);
+  if (!local) LockRelationForExtension(relation, ExclusiveLock);
+  const Buffer buffer = ReadBuffer(relation, P_NEW);
+  LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+  if (!local) UnlockRelationForExtension(relation, ExclusiveLock);
+  return buffer;
+#endif
+}
+
+inline void lb_vacuum_delay_point() {
+#if PG_VERSION_NUM >= 180000
+  vacuum_delay_point(false);
+#else
+  vacuum_delay_point();
+#endif
+}
+
+// Whether the current user owns a relation (superusers own everything).
+inline bool lb_owns_relation(Oid oid) {
+#if PG_VERSION_NUM >= 160000
+  return object_ownercheck(RelationRelationId, oid, GetUserId());
+#else
+  return pg_class_ownercheck(oid, GetUserId());
+#endif
+}
+
+// The search path of a maintenance operation; 17 and later set it for every such operation.
+inline void lb_restrict_search_path() {
+#if PG_VERSION_NUM >= 170000
+  RestrictSearchPath();
+#endif
+}

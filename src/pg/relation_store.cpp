@@ -1,0 +1,205 @@
+// Buffers, generic WAL and free pages behind the tree's PageStore.
+#include "pg/relation_store.hpp"
+
+#include <algorithm>
+
+#include "longbow/base/error.hpp"
+#include "longbow/tree/format.hpp"
+#include "pg/boundary.hpp"
+#include "pg/compat.hpp"
+
+extern "C" {
+#include "access/transam.h"
+#include "access/xloginsert.h"
+#include "commands/vacuum.h"
+#include "storage/bufmgr.h"
+#include "storage/freespace.h"
+#include "storage/indexfsm.h"
+#include "storage/lmgr.h"
+#include "utils/snapmgr.h"
+}
+
+namespace longbow::pg {
+
+using tree::BlockId;
+using tree::kPageBytes;
+using tree::Latch;
+using tree::PageHandle;
+
+static_assert(BLCKSZ == kPageBytes, "longbow needs PostgreSQL's default block size of 8192 bytes");
+static_assert(SizeOfPageHeaderData <= tree::kPageHeaderBytes);
+
+namespace {
+
+// Block number that names the structure lock; block 0 is kept for the merge lock.
+constexpr BlockNumber kStructureLockBlock = 1;
+
+PageHandle handle_of(Buffer buffer) {
+  return {reinterpret_cast<const std::uint8_t*>(BufferGetPage(buffer)), BufferGetBlockNumber(buffer),
+          static_cast<std::uintptr_t>(static_cast<std::uint32_t>(buffer))};
+}
+Buffer buffer_of(const PageHandle& handle) { return static_cast<Buffer>(static_cast<std::uint32_t>(handle.token)); }
+
+// Everything between the last byte in use and the trailer is declared a hole, so that it is neither logged nor kept:
+// zeros there are zeros after replay too.
+void mark_hole(std::uint8_t* image) {
+  auto* words = reinterpret_cast<const std::uint64_t*>(image);
+  std::size_t end = tree::kTrailerOffset / 8;
+  while (end > tree::kPageHeaderBytes / 8 && words[end - 1] == 0) --end;
+  auto* header = reinterpret_cast<PageHeader>(image);
+  header->pd_lower = static_cast<LocationIndex>(std::max<std::size_t>(end * 8, SizeOfPageHeaderData));
+  header->pd_upper = header->pd_special;
+}
+
+}  // namespace
+
+PageHandle RelationStore::acquire(BlockId block, Latch latch) {
+  return call([&] {
+    if (block >= known_blocks_) {
+      known_blocks_ = RelationGetNumberOfBlocks(index_);
+      if (block >= known_blocks_)
+        ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+                        errmsg("index \"%s\" refers to block %u, but has only %u blocks",
+                               RelationGetRelationName(index_), block, known_blocks_),
+                        errhint("Please REINDEX it.")));
+    }
+    const Buffer buffer = ReadBufferExtended(index_, MAIN_FORKNUM, block, RBM_NORMAL, strategy_);
+    LockBuffer(buffer, latch == Latch::share ? BUFFER_LOCK_SHARE : BUFFER_LOCK_EXCLUSIVE);
+    return handle_of(buffer);
+  });
+}
+
+void RelationStore::release(PageHandle& handle) noexcept { UnlockReleaseBuffer(buffer_of(handle)); }
+
+Buffer RelationStore::try_recycle(BlockId block) {
+  if (block >= RelationGetNumberOfBlocks(index_)) return InvalidBuffer;
+  const Buffer buffer = ReadBuffer(index_, block);
+  // Another session may be about to use what the map offered: no waiting, and a look at what the page says of itself.
+  if (ConditionalLockBuffer(buffer)) {
+    const Page page = BufferGetPage(buffer);
+    if (PageIsNew(page)) return buffer;
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(page);
+    const tree::Trailer& t = tree::trailer(bytes);
+    if (t.magic == tree::kTrailerMagic && t.kind == tree::PageKind::free) {
+      std::uint64_t stamp;
+      memcpy(&stamp, bytes + tree::kBodyOffset, sizeof stamp);
+      if (stamp_passed(stamp)) return buffer;
+    }
+    LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+  }
+  ReleaseBuffer(buffer);
+  return InvalidBuffer;
+}
+
+Buffer RelationStore::extend() { return extend_locked(index_); }
+
+PageHandle RelationStore::allocate() {
+  return call([&] {
+    if (mode_ == Mode::normal) {
+      while (local_free_count_ > 0) {
+        const Buffer buffer = try_recycle(local_free_[--local_free_count_]);
+        if (BufferIsValid(buffer)) return handle_of(buffer);
+      }
+      for (int attempt = 0; attempt < 32; ++attempt) {
+        const BlockNumber block = GetFreeIndexPage(index_);
+        if (block == InvalidBlockNumber) break;
+        const Buffer buffer = try_recycle(block);
+        if (BufferIsValid(buffer)) return handle_of(buffer);
+      }
+    }
+    return handle_of(extend());
+  });
+}
+
+BlockId RelationStore::block_count() {
+  return call([&] {
+    // Under the extension lock every page below the count has been latched by whoever extended the file.
+    const bool local = RELATION_IS_LOCAL(index_);
+    if (!local) LockRelationForExtension(index_, ExclusiveLock);
+    known_blocks_ = RelationGetNumberOfBlocks(index_);
+    if (!local) UnlockRelationForExtension(index_, ExclusiveLock);
+    return known_blocks_;
+  });
+}
+
+void RelationStore::prefetch(BlockId block) {
+  call([&] { (void)PrefetchBuffer(index_, MAIN_FORKNUM, block); });
+}
+
+void RelationStore::begin_change() {
+  edits_ = 0;
+  if (mode_ == Mode::normal) change_ = call([&] { return GenericXLogStart(index_); });
+}
+
+std::uint8_t* RelationStore::edit(const PageHandle& handle, bool fresh) {
+  const Buffer buffer = buffer_of(handle);
+  for (int i = 0; i < edits_; ++i)
+    if (edited_[i] == buffer) return images_[i];
+  if (edits_ == static_cast<int>(tree::kMaxChangePages))
+    throw base::Error(base::Errc::internal, "a change covers too many pages");
+  return call([&] {
+    const Page page = mode_ == Mode::bulk
+                          ? BufferGetPage(buffer)
+                          : GenericXLogRegisterBuffer(change_, buffer, fresh ? GENERIC_XLOG_FULL_IMAGE : 0);
+    if (fresh) PageInit(page, BLCKSZ, sizeof(tree::Trailer));
+    auto* image = reinterpret_cast<std::uint8_t*>(page);
+    edited_[edits_] = buffer;
+    images_[edits_++] = image;
+    return image;
+  });
+}
+
+void RelationStore::commit_change() {
+  for (int i = 0; i < edits_; ++i) mark_hole(images_[i]);
+  call([&] {
+    if (mode_ == Mode::bulk) {
+      for (int i = 0; i < edits_; ++i) MarkBufferDirty(edited_[i]);
+      return;
+    }
+    GenericXLogState* change = change_;
+    change_ = nullptr;
+    GenericXLogFinish(change);
+  });
+}
+
+void RelationStore::abandon_change() noexcept {
+  if (mode_ == Mode::normal && change_ != nullptr) GenericXLogAbort(change_);
+  change_ = nullptr;
+}
+
+bool RelationStore::lock_structure(bool wait) {
+  return call([&] {
+    if (!wait) return ConditionalLockPage(index_, kStructureLockBlock, ExclusiveLock);
+    LockPage(index_, kStructureLockBlock, ExclusiveLock);
+    return true;
+  });
+}
+
+void RelationStore::unlock_structure() noexcept { UnlockPage(index_, kStructureLockBlock, ExclusiveLock); }
+
+std::uint64_t RelationStore::free_stamp() { return U64FromFullTransactionId(ReadNextFullTransactionId()); }
+
+bool RelationStore::stamp_passed(std::uint64_t stamp) {
+  if (stamp == 0) return true;
+  return call([&] { return GlobalVisCheckRemovableFullXid(nullptr, FullTransactionIdFromU64(stamp)); });
+}
+
+void RelationStore::offer_free(BlockId block) {
+  if (local_free_count_ < kLocalFree) local_free_[local_free_count_++] = block;
+  call([&] { RecordFreeIndexPage(index_, block); });
+}
+
+void RelationStore::tick() {
+  if (pace_ == Pace::vacuum) {
+    call([&] { lb_vacuum_delay_point(); });
+  } else if (INTERRUPTS_PENDING_CONDITION()) {
+    call([&] { CHECK_FOR_INTERRUPTS(); });
+  }
+}
+
+void RelationStore::log_everything() {
+  if (!RelationNeedsWAL(index_)) return;
+  call([&] { log_newpage_range(index_, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index_), true); });
+}
+
+}  // namespace longbow::pg

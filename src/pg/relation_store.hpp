@@ -1,0 +1,68 @@
+// The tree's pages in an index relation: shared buffers, GenericXLog, the free space map, page locks.
+//
+// Lock order: the structure lock (a heavyweight page lock) before any buffer lock; buffer locks as src/tree says.
+#pragma once
+
+#include "longbow/tree/page_store.hpp"
+
+extern "C" {
+#include "postgres.h"
+
+#include "access/generic_xlog.h"
+#include "storage/buf.h"
+#include "utils/rel.h"
+}
+
+namespace longbow::pg {
+
+class RelationStore final : public tree::PageStore {
+ public:
+  enum class Mode : uint8 {
+    normal,  // each change is a generic WAL record
+    bulk,    // a new relation: pages are changed in place, and logged all at once at the end
+  };
+  enum class Pace : uint8 { query, vacuum };  // what tick() obeys
+
+  explicit RelationStore(Relation index, Mode mode = Mode::normal, Pace pace = Pace::query,
+                         BufferAccessStrategy strategy = nullptr)
+      : index_(index), mode_(mode), pace_(pace), strategy_(strategy) {}
+
+  tree::PageHandle acquire(tree::BlockId block, tree::Latch latch) override;
+  void release(tree::PageHandle& handle) noexcept override;
+  tree::PageHandle allocate() override;
+  tree::BlockId block_count() override;
+  void prefetch(tree::BlockId block) override;
+  void begin_change() override;
+  std::uint8_t* edit(const tree::PageHandle& handle, bool fresh) override;
+  void commit_change() override;
+  void abandon_change() noexcept override;
+  bool lock_structure(bool wait) override;
+  void unlock_structure() noexcept override;
+  std::uint64_t free_stamp() override;
+  bool stamp_passed(std::uint64_t stamp) override;
+  void offer_free(tree::BlockId block) override;
+  void tick() override;
+
+  // Logs every page of a relation that was written in bulk mode.
+  void log_everything();
+
+ private:
+  Buffer try_recycle(tree::BlockId block);
+  Buffer extend();
+
+  static constexpr int kLocalFree = 32;
+
+  Relation index_;
+  Mode mode_;
+  Pace pace_;
+  BufferAccessStrategy strategy_;
+  tree::BlockId known_blocks_ = 0;
+  GenericXLogState* change_ = nullptr;
+  std::uint8_t* images_[tree::kMaxChangePages] = {};
+  Buffer edited_[tree::kMaxChangePages] = {};
+  int edits_ = 0;
+  tree::BlockId local_free_[kLocalFree] = {};  // freed by this store: reused before the map is asked
+  int local_free_count_ = 0;
+};
+
+}  // namespace longbow::pg

@@ -1,0 +1,19 @@
+// The settings of longbow: one variable a setting, defined by define_settings() when the library is loaded.
+#pragma once
+
+namespace longbow::pg {
+
+// The settings' current values.
+struct Settings {
+  double target_recall;  // 0.5 .. 1
+  int probes;            // leaves a search visits first; 0 = as target_recall needs
+  int max_scan_tuples;   // index rows a search scores before it stops; 0 = no limit
+  bool strict_order;
+  int wal_batch_size;    // rows a statement collects before they go into the index
+};
+extern Settings settings;
+
+// Defines every longbow.* setting and reserves the prefix. Called once, by _PG_init.
+void define_settings();
+
+}  // namespace longbow::pg

@@ -1,0 +1,237 @@
+// Measures recall against effort on the index's own rows.
+//
+// Queries are rows picked at random, decoded from their refine codes; the truth is the k nearest by the refine codes of all
+// rows, each query without itself. Both sides see the same codes, so that what is measured is what the probes miss.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "leaf_rows.hpp"
+#include "longbow/tree/maintain.hpp"
+#include "longbow/tree/search.hpp"
+
+namespace longbow::tree {
+
+namespace {
+
+constexpr std::size_t kMostNeighbours = 100;
+// Effort is raised until so many are found; beyond, more leaves tell nothing that a target needs.
+constexpr float kEnoughRecall = 0.998F;
+// Recall of the 100 nearest averages over ten times as many rows a query: fewer queries give the same noise.
+constexpr std::size_t kManyDivisor = 4;
+
+struct Neighbour {
+  float distance;
+  RowId row;
+};
+
+// The nearest rows of one query, by truth.
+struct Truth {
+  float bar = std::numeric_limits<float>::infinity();
+  std::pmr::vector<Neighbour> best;
+
+  explicit Truth(std::pmr::memory_resource& memory) : best(&memory) { best.reserve(2 * kMostNeighbours); }
+  void add(float distance, RowId row) {
+    best.push_back({distance, row});
+    if (best.size() == 2 * kMostNeighbours) shrink();
+  }
+  void shrink() {
+    if (best.size() > kMostNeighbours) {
+      const auto nth = best.begin() + kMostNeighbours - 1;
+      std::nth_element(best.begin(), nth, best.end(),
+                       [](const Neighbour& a, const Neighbour& b) { return a.distance < b.distance; });
+      bar = nth->distance;
+      best.resize(kMostNeighbours);
+    }
+  }
+  void finish() {
+    shrink();
+    std::sort(best.begin(), best.end(), [](const Neighbour& a, const Neighbour& b) { return a.distance < b.distance; });
+  }
+};
+
+class Calibrator {
+ public:
+  Calibrator(PageStore& store, const Space& space, quant::Watch& watch, std::pmr::memory_resource& memory)
+      : store_(store),
+        space_(space),
+        watch_(watch),
+        memory_(memory),
+        leaves_(&memory),
+        queries_(&memory),
+        ids_(&memory),
+        truth_(&memory),
+        rows_(memory) {}
+
+  Calibration run(std::size_t wanted) {
+    Calibration result{};
+    list_leaves(store_, space_, leaves_, nullptr, memory_);
+    pick_queries(wanted, result.rows);
+    result.leaves = static_cast<std::uint32_t>(leaves_.size());
+    result.queries = static_cast<std::uint32_t>(ids_.size());
+    if (ids_.empty()) return result;
+    find_truth();
+    measure(result);
+    return result;
+  }
+
+ private:
+  // Reads a leaf; false if it was split meanwhile (its rows are then left out: the calibration is a sample).
+  bool read(const NodeRef& leaf) {
+    store_.tick();
+    const PageRef head(store_, leaf.head, Latch::share);
+    if (!is_head_of(space_, head.data(), leaf.node_id, leaf.head)) return false;
+    if ((node_head(head.data()).flags & kMoved) != 0) return false;
+    read_leaf_rows(store_, space_, head, rows_);
+    return true;
+  }
+
+  std::uint64_t random() noexcept {
+    // splitmix64
+    std::uint64_t z = (state_ += 0x9E3779B97F4A7C15ULL);
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
+    return z ^ (z >> 31);
+  }
+
+  void pick_queries(std::size_t wanted, std::uint64_t& total) {
+    std::pmr::vector<std::uint64_t> ends(&memory_);
+    total = 0;
+    for (const NodeRef& leaf : leaves_) {
+      const PageRef head(store_, leaf.head, Latch::share);
+      if (is_head_of(space_, head.data(), leaf.node_id, leaf.head)) {
+        const NodeHead& h = node_head(head.data());
+        total += h.rows - std::min(h.rows, h.free);
+      }
+      ends.push_back(total);
+    }
+    if (total < 2) return;
+    std::pmr::vector<std::uint64_t> picks(&memory_);
+    for (std::size_t i = 0; i < std::min<std::uint64_t>(wanted, total); ++i)
+      picks.push_back(total <= wanted ? i : random() % total);
+    std::sort(picks.begin(), picks.end());
+    picks.erase(std::unique(picks.begin(), picks.end()), picks.end());
+    const std::size_t n = space_.dims();
+    // Queries of the inner product are not centred: the centre, rotated, is added back.
+    std::pmr::vector<float> shift(n, 0.0F, &memory_);
+    if (space_.metric() == base::Metric::ip) {
+      std::copy_n(space_.centre, n, shift.data());
+      quant::rotate(space_.signs, shift.data(), n);
+    }
+    std::size_t at = 0;
+    for (std::size_t l = 0; l < leaves_.size() && at < picks.size(); ++l) {
+      if (picks[at] >= ends[l]) continue;
+      const std::uint64_t start = l == 0 ? 0 : ends[l - 1];
+      const bool open = read(leaves_[l]);
+      for (; at < picks.size() && picks[at] < ends[l]; ++at) {
+        const std::size_t i = picks[at] - start;
+        if (!open || i >= rows_.rows.size()) continue;
+        ids_.push_back(rows_.rows[i]);
+        for (std::size_t d = 0; d < n; ++d) queries_.push_back(rows_.vectors[i * n + d] + shift[d]);
+      }
+    }
+  }
+
+  void find_truth() {
+    const std::size_t n = space_.dims();
+    const std::size_t m = ids_.size();
+    const auto& k = simd::kernels();
+    truth_.reserve(m);
+    for (std::size_t q = 0; q < m; ++q) truth_.emplace_back(memory_);
+    std::pmr::vector<float> packed(simd::packed_floats(m, n), &memory_);
+    simd::pack_columns(queries_.data(), m, n, packed.data());
+    const std::size_t stride = (m + simd::kPanelColumns - 1) / simd::kPanelColumns * simd::kPanelColumns;
+    std::pmr::vector<float> dots(&memory_);
+    for (std::size_t l = 0; l < leaves_.size(); ++l) {
+      watch_.tick(l, leaves_.size());
+      if (!read(leaves_[l])) continue;
+      const std::size_t count = rows_.rows.size();
+      if (space_.metric() == base::Metric::l1) {
+        for (std::size_t i = 0; i < count; ++i)
+          for (std::size_t q = 0; q < m; ++q)
+            offer(q, k.l1(rows_.vectors.data() + i * n, queries_.data() + q * n, n), rows_.rows[i]);
+        continue;
+      }
+      dots.resize(count * stride);
+      k.dot_packed(rows_.vectors.data(), count, packed.data(), m, n, dots.data(), stride);
+      const float half = space_.metric() == base::Metric::ip ? 0.0F : 1.0F;
+      for (std::size_t i = 0; i < count; ++i) {
+        const float* v = rows_.vectors.data() + i * n;
+        const float own = half * k.inner_product(v, v, n);
+        for (std::size_t q = 0; q < m; ++q) offer(q, own - 2.0F * dots[i * stride + q], rows_.rows[i]);
+      }
+    }
+    for (Truth& t : truth_) t.finish();
+  }
+  void offer(std::size_t q, float distance, RowId row) {
+    if (distance < truth_[q].bar && !(row == ids_[q])) truth_[q].add(distance, row);
+  }
+
+  // The search's estimate in the units of find_truth(): without |q|^2, and squared for L2.
+  [[nodiscard]] float in_truth_units(float estimate, float query_squared) const noexcept {
+    switch (space_.metric()) {
+      case base::Metric::l2: return estimate * estimate - query_squared;
+      case base::Metric::cosine: return 2.0F * estimate - query_squared;
+      case base::Metric::ip: return 2.0F * estimate;
+      case base::Metric::l1: return estimate;
+    }
+    return estimate;
+  }
+
+  // Share of the k nearest that probing finds, over every `step`-th query.
+  // A found row counts if it is as near as the k-th by truth: duplicates are as good as each other.
+  float recall(Search& search, std::uint32_t probes, std::uint32_t k, std::size_t step, float* found) {
+    std::size_t hits = 0, possible = 0;
+    const std::size_t n = space_.dims();
+    for (std::size_t q = 0; q < ids_.size(); q += step) {
+      if (q % 64 == 0) watch_.tick(0, 0);
+      const std::size_t count = search.probe(queries_.data() + q * n, probes, k, ids_[q], found);
+      const std::size_t want = std::min<std::size_t>(k, truth_[q].best.size());
+      if (want == 0) continue;
+      const float* query = queries_.data() + q * n;
+      const float squared = simd::kernels().inner_product(query, query, n);
+      const float bar = truth_[q].best[want - 1].distance;
+      const float slack = 1e-5F * (std::abs(bar) + squared);
+      for (std::size_t i = 0; i < count; ++i) hits += in_truth_units(found[i], squared) <= bar + slack ? 1 : 0;
+      possible += want;
+    }
+    return possible == 0 ? 1.0F : static_cast<float>(hits) / static_cast<float>(possible);
+  }
+
+  void measure(Calibration& result) {
+    Search search(store_, space_, memory_);
+    float found[kMostNeighbours];
+    const auto most = static_cast<std::uint32_t>(leaves_.size());
+    for (std::size_t c = 0; c < kCalibrationKs; ++c) {
+      const std::uint32_t k = kCalibrationK[c];
+      const std::size_t step = k > 10 ? kManyDivisor : 1;
+      std::uint32_t probes = 1;
+      while (result.points[c] < kCalibrationPoints) {
+        const float r = recall(search, std::min(probes, most), k, step, found);
+        result.curve[c][result.points[c]++] = {static_cast<float>(std::min(probes, most)), r};
+        if (r >= kEnoughRecall || probes >= most) break;
+        probes = probes < 4 ? probes + 1 : probes + probes / 2;
+      }
+    }
+  }
+
+  PageStore& store_;
+  const Space& space_;
+  quant::Watch& watch_;
+  std::pmr::memory_resource& memory_;
+  std::pmr::vector<NodeRef> leaves_;
+  std::pmr::vector<float> queries_;
+  std::pmr::vector<RowId> ids_;
+  std::pmr::vector<Truth> truth_;
+  LeafRows rows_;
+  std::uint64_t state_ = 1;
+};
+
+}  // namespace
+
+Calibration calibrate(PageStore& store, const Space& space, std::size_t queries, quant::Watch& watch,
+                      std::pmr::memory_resource& memory) {
+  return Calibrator(store, space, watch, memory).run(queries);
+}
+
+}  // namespace longbow::tree

@@ -1,0 +1,139 @@
+// Greedy descent to a leaf. Rows are assigned by L2 (L1 for that metric), whatever metric orders the searches.
+#include "descend.hpp"
+
+#include <limits>
+
+#include "longbow/quant/code.hpp"
+
+namespace longbow::tree {
+
+namespace {
+// Splits move a node away at most a few times during one descent; more is corruption.
+constexpr int kMostAttempts = 1000;
+}  // namespace
+
+Descent::Descent(PageStore& store, const Space& space, std::pmr::memory_resource& memory)
+    : store_(store),
+      space_(space),
+      head_(memory),
+      centroid_(space.dims(), &memory),
+      other_(space.dims(), &memory),
+      t_(space.dims(), &memory),
+      q8_(quant::padded_dims(space.dims(), 1), &memory) {}
+
+float Descent::distance(const float* vector, const float* centroid) {
+  const auto& k = simd::kernels();
+  return space_.metric() == base::Metric::l1 ? k.l1(vector, centroid, space_.dims())
+                                             : k.l2_squared(vector, centroid, space_.dims());
+}
+
+bool Descent::open(Step& step, PageRef& page, const float* vector) {
+  for (int hop = 0; hop < kMostAttempts; ++hop) {
+    page.reset();
+    page = PageRef(store_, step.node.head, Latch::share);
+    if (!is_head_of(space_, page.data(), step.node.node_id, step.node.head)) return false;
+    const NodeHead& h = node_head(page.data());
+    if (h.level != step.level) throw_corrupted(step.node.head, "unexpected level of a node");
+    if ((h.flags & kMoved) == 0) return true;
+    const NodeRef to[2] = {h.forward[0], h.forward[1]};
+    page.reset();
+    float best = std::numeric_limits<float>::infinity();
+    step.node = to[0];
+    for (const NodeRef& candidate : to) {
+      PageRef other(store_, candidate.head, Latch::share);
+      if (!is_head_of(space_, other.data(), candidate.node_id, candidate.head)) continue;
+      copy_head(space_, other, head_);
+      if (space_.geometry(step.level).centroid_span > 0) other.reset();
+      if (!read_centroid(store_, space_, head_, other.data(), other_.data())) continue;
+      const float d = distance(vector, other_.data());
+      if (d < best) {
+        best = d;
+        step.node = candidate;
+      }
+    }
+  }
+  throw_corrupted(step.node.head, "forward links have a loop");
+}
+
+bool Descent::best_child(Step& step, PageRef& page, const float* vector) {
+  const Geometry& g = space_.inner;
+  copy_head(space_, page, head_);
+  if (g.centroid_span > 0) page.reset();
+  if (!read_centroid(store_, space_, head_, page.data(), centroid_.data())) return false;
+  const bool l1 = space_.metric() == base::Metric::l1;
+  simd::kernels().subtract(vector, centroid_.data(), t_.data(), g.dims);
+  const float base = l1 ? 0 : simd::kernels().inner_product(t_.data(), t_.data(), g.dims);
+  BlockQuery query{q8_.data(), {}, t_.data()};
+  query.scale = quant::quantize_query(vector, g.dims, q8_.size(), q8_.data());
+  BlockSums sums(g, query, l1);
+  float best = std::numeric_limits<float>::infinity();
+  NodeRef child{kNoBlock, 0};
+  const bool whole = for_each_block<InnerFactors>(
+      store_, g, head_, page, &sums, [&](std::size_t first, const InnerFactors& f, const float* value) {
+        for (std::size_t i = 0; i < 16 && first + i < head_.head.rows; ++i) {
+          if (is_free(f, i)) continue;
+          const float d = l1 ? value[i] : base + f.add[i] + f.scale[i] * value[i];
+          if (d < best || child.node_id == 0) {
+            best = d;
+            child = {f.child[i], f.child_id[i]};
+          }
+        }
+      });
+  if (!whole) return false;
+  if (child.node_id == 0) throw_corrupted(step.node.head, "an inner node has no children");
+  step = {child, static_cast<std::uint16_t>(step.level - 1)};
+  return true;
+}
+
+NodeRef Descent::leaf_of(const float* vector) {
+  for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
+    store_.tick();
+    Meta meta = attempt == 0 ? space_.meta : read_meta(store_);
+    if (meta.root == kNoBlock || meta.height == 0) throw_corrupted(kMetaBlock, "the index has no root");
+    Step step{{meta.root, meta.root_id}, static_cast<std::uint16_t>(meta.height - 1)};
+    PageRef page;
+    bool found = open(step, page, vector);
+    while (found && step.level > 0) {
+      found = best_child(step, page, vector);
+      page.reset();
+      if (found) found = open(step, page, vector);
+    }
+    if (found) return step.node;
+  }
+  throw_corrupted(kMetaBlock, "no path leads to a leaf");
+}
+
+bool Descent::parent_of(NodeRef node, NodeRef& parent) {
+  const Meta meta = read_meta(store_);
+  std::pmr::vector<Step> todo(centroid_.get_allocator().resource());
+  todo.push_back({{meta.root, meta.root_id}, static_cast<std::uint16_t>(meta.height - 1)});
+  while (!todo.empty()) {
+    const Step step = todo.back();
+    todo.pop_back();
+    if (step.level == 0) continue;
+    store_.tick();
+    PageRef page(store_, step.node.head, Latch::share);
+    if (!is_head_of(space_, page.data(), step.node.node_id, step.node.head))
+      throw_corrupted(step.node.head, "an inner node is not where its parent says");
+    if (node_head(page.data()).level != step.level) throw_corrupted(step.node.head, "unexpected level of a node");
+    copy_head(space_, page, head_);
+    bool here = false;
+    const bool whole = for_each_block<InnerFactors>(
+        store_, space_.inner, head_, page, nullptr, [&](std::size_t first, const InnerFactors& f, const float*) {
+          for (std::size_t i = 0; i < 16 && first + i < head_.head.rows; ++i) {
+            if (is_free(f, i)) continue;
+            here = here || f.child_id[i] == node.node_id;
+            if (step.level > 1)
+              todo.push_back({{f.child[i], f.child_id[i]}, static_cast<std::uint16_t>(step.level - 1)});
+          }
+        });
+    if (!whole) throw_corrupted(step.node.head, "a page of an inner node is not its own");
+    if (here) {
+      parent = step.node;
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace longbow::tree

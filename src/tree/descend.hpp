@@ -1,0 +1,36 @@
+// Finds the leaf whose centroid is nearest to a vector, by the codes of the inner nodes.
+#pragma once
+
+#include <memory_resource>
+#include <vector>
+
+#include "node.hpp"
+
+namespace longbow::tree {
+
+class Descent {
+ public:
+  Descent(PageStore& store, const Space& space, std::pmr::memory_resource& memory);
+  // The nearest leaf; reads the root from the meta page anew on a conflict with a split.
+  NodeRef leaf_of(const float* vector);
+  // The parent of a node one level below it, found by looking through the inner nodes; false if there is none.
+  bool parent_of(NodeRef node, NodeRef& parent);
+
+ private:
+  struct Step {
+    NodeRef node;
+    std::uint16_t level;
+  };
+  // Opens a node: follows forward links to the nearer of the two. False if it has changed hands.
+  bool open(Step& step, PageRef& page, const float* vector);
+  bool best_child(Step& step, PageRef& page, const float* vector);
+  float distance(const float* vector, const float* centroid);
+
+  PageStore& store_;
+  const Space& space_;
+  HeadCopy head_;
+  std::pmr::vector<float> centroid_, other_, t_;
+  std::pmr::vector<std::int8_t> q8_;
+};
+
+}  // namespace longbow::tree

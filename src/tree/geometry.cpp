@@ -1,0 +1,74 @@
+// Derives the layout of leaves and inner nodes.
+#include "longbow/tree/geometry.hpp"
+
+#include <algorithm>
+
+#include "longbow/quant/code.hpp"
+
+namespace longbow::tree {
+
+namespace {
+
+// Largest centroid kept inside the head; above it the directory of a wide row would not fit beside it.
+constexpr std::size_t kInlineCentroidBytes = 6400;
+// Bytes of one level's centroid codes that a query may read without a further level paying.
+constexpr std::size_t kFlatLevelBytes = 512 * 1024;
+
+constexpr std::size_t round_up(std::size_t n, std::size_t unit) { return (n + unit - 1) / unit * unit; }
+
+Geometry lay_out(std::size_t dims, unsigned bits, bool leaf, std::size_t max_rows) {
+  Geometry g{};
+  g.dims = dims;
+  g.bits = bits;
+  g.leaf = leaf;
+  g.groups = quant::groups(dims, bits);
+  g.factor_bytes = leaf ? sizeof(LeafFactors) : sizeof(InnerFactors);
+  const std::size_t block_bytes = g.groups * 64 + g.factor_bytes;
+  if (block_bytes <= kBodyBytes) {
+    g.block_pages = 1;
+    g.page_blocks = kBodyBytes / block_bytes;
+    g.page_groups = g.groups;
+  } else {
+    g.page_groups = (kBodyBytes - g.factor_bytes) / 64;
+    g.block_pages = (g.groups + g.page_groups - 1) / g.page_groups;
+    g.page_blocks = 1;
+  }
+  if (leaf) {
+    g.refine_bytes = sizeof(quant::RefineFactors) + round_up(dims, 4);
+    g.refine_rows = std::max<std::size_t>(1, kBodyBytes / g.refine_bytes);
+    g.refine_span = (g.refine_bytes + kBodyBytes - 1) / kBodyBytes;
+  }
+  g.centroid_span = dims * sizeof(float) <= kInlineCentroidBytes ? 0 : (dims * sizeof(float) + kBodyBytes - 1) / kBodyBytes;
+  g.max_rows = round_up(max_rows, 16);
+  g.scan_capacity = g.scan_pages(g.max_rows);
+  g.refine_capacity = g.refine_pages(g.max_rows);
+  g.centroid_offset =
+      kDirectoryOffset + (g.centroid_span + g.scan_capacity + g.refine_capacity) * sizeof(BlockId);
+  const std::size_t end = g.centroid_offset + (g.centroid_span == 0 ? dims * sizeof(float) : 0);
+  g.head_codes = round_up(end, 64);
+  const bool room = g.head_codes < kTrailerOffset && g.block_pages == 1 && g.centroid_span == 0;
+  g.head_blocks = room ? (kTrailerOffset - g.head_codes) / block_bytes : 0;
+  return g;
+}
+
+}  // namespace
+
+Geometry leaf_geometry(std::size_t dims, unsigned bits, std::size_t leaf_size) {
+  // A leaf that cannot be split at once (another split is under way) grows to four times its size before inserts wait.
+  return lay_out(dims, bits, true, leaf_size * 4);
+}
+
+Geometry inner_geometry(std::size_t dims) { return lay_out(dims, kInnerBits, false, target_fanout(dims) * 2); }
+
+unsigned default_bits(std::size_t dims) noexcept { return dims < 192 ? 4 : dims < 384 ? 2 : 1; }
+
+std::uint32_t default_leaf_size(std::size_t dims) noexcept {
+  // Long rows make a leaf expensive to visit; very long ones must keep their directory small.
+  return dims <= 256 ? 160 : dims <= 1024 ? 128 : dims <= 4096 ? 64 : 32;
+}
+
+std::size_t target_fanout(std::size_t dims) noexcept {
+  return std::clamp<std::size_t>(kFlatLevelBytes / quant::padded_dims(dims, kInnerBits), 64, 2048);
+}
+
+}  // namespace longbow::tree

@@ -1,0 +1,314 @@
+// The last record of a split, and the room it needs in the parent.
+#include "link.hpp"
+
+#include "descend.hpp"
+#include "longbow/tree/build.hpp"
+#include "split.hpp"
+
+namespace longbow::tree {
+
+namespace {
+
+// Two free slots of one block of an inner node.
+struct Room {
+  std::size_t block;
+  std::size_t slot[2];  // within the block
+};
+
+const InnerFactors& factors_on(const std::uint8_t* page, const BlockPlace& place) {
+  return *reinterpret_cast<const InnerFactors*>(page + place.factors);
+}
+
+// The page that holds a block's factors: the head itself or one of its scan pages.
+class FactorPage {
+ public:
+  FactorPage(PageStore& store, const Geometry& g, const PageRef& head, std::size_t block, Latch latch)
+      : place_(place_of_block(g, block)), head_(&head) {
+    if (place_.in_head) return;
+    const auto* directory = reinterpret_cast<const BlockId*>(head.data() + kDirectoryOffset);
+    page_ = PageRef(store, directory[g.scan_entry(place_.page)], latch);
+    if (!belongs(page_.data(), PageKind::scan, node_head(head.data()).node_id))
+      throw_corrupted(head.block(), "a page of the inner node is not its own");
+  }
+  [[nodiscard]] const PageRef& page() const noexcept { return place_.in_head ? *head_ : page_; }
+  [[nodiscard]] const BlockPlace& place() const noexcept { return place_; }
+  [[nodiscard]] const InnerFactors& factors() const noexcept { return factors_on(page().data(), place_); }
+
+ private:
+  BlockPlace place_;
+  const PageRef* head_;
+  PageRef page_;
+};
+
+bool find_room(PageStore& store, const Geometry& g, const PageRef& head, Room& room) {
+  const NodeHead& h = node_head(head.data());
+  for (std::size_t b = 0; b < g.blocks(h.rows); ++b) {
+    const FactorPage page(store, g, head, b, Latch::share);
+    std::size_t found = 0;
+    for (std::size_t i = 0; i < 16 && b * 16 + i < h.rows && found < 2; ++i)
+      if (is_free(page.factors(), i)) room.slot[found++] = i;
+    room.block = b;
+    if (found == 2) return true;
+  }
+  return false;
+}
+
+bool find_child(PageStore& store, const Geometry& g, const PageRef& head, std::uint32_t id, std::size_t& slot) {
+  const NodeHead& h = node_head(head.data());
+  for (std::size_t b = 0; b < g.blocks(h.rows); ++b) {
+    const FactorPage page(store, g, head, b, Latch::share);
+    for (std::size_t i = 0; i < 16 && b * 16 + i < h.rows; ++i)
+      if (page.factors().child_id[i] == id) {
+        slot = b * 16 + i;
+        return true;
+      }
+  }
+  return false;
+}
+
+// Adds a block of free slots to an inner node; false if it is at its limit.
+bool add_block(PageStore& store, const Geometry& g, const PageRef& head) {
+  const NodeHead h = node_head(head.data());
+  const std::size_t rows = std::min(g.max_rows, (g.blocks(h.rows) + 1) * 16);
+  if (rows < h.rows + 2) return false;
+  const std::size_t pages = g.scan_pages(rows);
+  if (pages > g.scan_capacity) return false;
+  BlockId fresh[64];
+  std::size_t count = 0;
+  for (std::size_t p = h.scan_pages; p < pages && count < std::size(fresh); ++p) {
+    const PageRef page = PageRef::allocate(store);
+    Change change(store);
+    set_trailer(change.create(page), PageKind::scan, h.node_id, head.block(), p);
+    change.commit();
+    fresh[count++] = page.block();
+  }
+  Change change(store);
+  std::uint8_t* image = change.edit(head);
+  auto* directory = reinterpret_cast<BlockId*>(image + kDirectoryOffset);
+  for (std::size_t i = 0; i < count; ++i) directory[g.scan_entry(h.scan_pages + i)] = fresh[i];
+  node_head(image).scan_pages = static_cast<std::uint16_t>(h.scan_pages + count);
+  node_head(image).rows = static_cast<std::uint32_t>(rows);
+  change.commit();
+  return true;
+}
+
+PageRef open_inner(PageStore& store, const Space& space, NodeRef node) {
+  PageRef head(store, node.head, Latch::exclusive);
+  if (!is_head_of(space, head.data(), node.node_id, node.head) || node_head(head.data()).level == 0)
+    throw_corrupted(node.head, "an inner node was expected");
+  return head;
+}
+
+// Reads an inner node's children with their centroids.
+void read_children(PageStore& store, const Space& space, NodeRef node, HeadCopy& head,
+                   std::pmr::vector<NodeRef>& children, std::pmr::vector<float>& centroids,
+                   std::pmr::memory_resource& memory) {
+  PageRef page(store, node.head, Latch::share);
+  if (!is_head_of(space, page.data(), node.node_id, node.head)) throw_corrupted(node.head, "an inner node was expected");
+  copy_head(space, page, head);
+  const bool whole = for_each_block<InnerFactors>(
+      store, space.inner, head, page, nullptr, [&](std::size_t first, const InnerFactors& f, const float*) {
+        for (std::size_t i = 0; i < 16 && first + i < head.head.rows; ++i)
+          if (!is_free(f, i)) children.push_back({f.child[i], f.child_id[i]});
+      });
+  if (!whole) throw_corrupted(node.head, "a page of the inner node is not its own");
+  centroids.resize(children.size() * space.dims());
+  HeadCopy child(memory);
+  for (std::size_t i = 0; i < children.size(); ++i) {
+    store.tick();
+    PageRef at(store, children[i].head, Latch::share);
+    if (!is_head_of(space, at.data(), children[i].node_id, children[i].head))
+      throw_corrupted(children[i].head, "a child is not where its parent says");
+    copy_head(space, at, child);
+    if (space.geometry(child.head.level).centroid_span > 0) at.reset();
+    if (!read_centroid(store, space, child, at.data(), centroids.data() + i * space.dims()))
+      throw_corrupted(children[i].head, "a centroid page is not its node's own");
+  }
+}
+
+void split_inner(PageStore& store, const Space& space, NodeRef node, std::pmr::memory_resource& memory) {
+  const std::size_t n = space.dims();
+  HeadCopy head(memory);
+  std::pmr::vector<NodeRef> children(&memory);
+  std::pmr::vector<float> centroids(&memory);
+  read_children(store, space, node, head, children, centroids, memory);
+  if (children.size() < 2) throw_corrupted(node.head, "a full inner node has no children");
+  const std::uint16_t level = head.head.level;
+  make_room_above(store, space, node, level, memory);
+  std::pmr::vector<std::uint8_t> side(children.size(), &memory);
+  std::pmr::vector<float> middle(2 * n, &memory);
+  const SplitTicket ticket = take_ticket(store, 2);
+  quant::bisect({centroids.data(), children.size(), n}, ticket.birth, memory, side.data(), middle.data());
+  const PageRef heads[2] = {PageRef::allocate(store), PageRef::allocate(store)};
+  Replacement what{node, level, ticket.birth, {}};
+  for (std::uint32_t s = 0; s < 2; ++s) {
+    std::pmr::vector<Child> part(&memory);
+    for (std::size_t i = 0; i < children.size(); ++i)
+      if (side[i] == s) part.push_back({children[i], centroids.data() + i * n});
+    const NodeRef sibling{heads[1 - s].block(), ticket.first_id + 1 - s};
+    write_inner(store, space, heads[s], {ticket.first_id + s, level, middle.data() + s * n, {ticket.birth, sibling}},
+                part, memory);
+    what.to[s] = {{heads[s].block(), ticket.first_id + s}, middle.data() + s * n};
+  }
+  {
+    const PageRef old_head = open_inner(store, space, node);
+    link_replacement(store, space, old_head, what, memory);
+  }
+  free_body(store, space, head);
+}
+
+void mark_moved(Change& change, const PageRef& old_head, const Replacement& what) {
+  NodeHead& h = node_head(change.edit(old_head));
+  h.flags |= kMoved;
+  h.forward[0] = what.to[0].node;
+  h.forward[1] = what.to[1].node;
+}
+
+// The old node was the root: a new root above both.
+void link_new_root(PageStore& store, const Space& space, const PageRef& old_head, const Replacement& what,
+                   std::pmr::memory_resource& memory) {
+  const std::size_t n = space.dims();
+  std::pmr::vector<float> middle(n, &memory);
+  for (std::size_t i = 0; i < n; ++i) middle[i] = 0.5F * (what.to[0].centroid[i] + what.to[1].centroid[i]);
+  const std::uint32_t id = take_ticket(store, 1).first_id;
+  const auto level = static_cast<std::uint16_t>(what.level + 1);
+  const PageRef head = PageRef::allocate(store);
+  write_inner(store, space, head, {id, level, middle.data(), {}}, what.to, memory);
+  const PageRef meta_page(store, kMetaBlock, Latch::exclusive);
+  Change change(store);
+  mark_moved(change, old_head, what);
+  Meta& meta = meta_of(change.edit(meta_page));
+  meta.root = head.block();
+  meta.root_id = id;
+  meta.height = level + 1U;
+  meta.leaves += what.level == 0 ? 1 : 0;
+  meta.split_counter = what.birth;
+  change.commit();
+}
+
+}  // namespace
+
+SplitTicket take_ticket(PageStore& store, std::uint32_t ids) {
+  SplitTicket ticket{};
+  update_meta(store, [&](Meta& meta) {
+    if (meta.next_node_id > 0xFFFFFFFFU - ids - 1)
+      throw base::Error(base::Errc::limit_exceeded, "the index has used up its node ids; REINDEX it");
+    ticket = {meta.next_node_id, meta.split_counter + 1};
+    meta.next_node_id += ids;
+  });
+  return ticket;
+}
+
+void make_room_above(PageStore& store, const Space& space, NodeRef node, std::uint16_t level,
+                     std::pmr::memory_resource& memory) {
+  Descent descent(store, space, memory);
+  NodeRef parent;
+  for (int attempt = 0; attempt < 4; ++attempt) {
+    if (!descent.parent_of(node, parent)) {
+      const Meta meta = read_meta(store);
+      if (meta.root == node.head && meta.root_id == node.node_id && meta.height == level + 1U) return;
+      throw_corrupted(node.head, "a node has no parent");
+    }
+    PageRef head = open_inner(store, space, parent);
+    Room room;
+    if (find_room(store, space.inner, head, room) || add_block(store, space.inner, head)) return;
+    head.reset();
+    split_inner(store, space, parent, memory);
+  }
+  throw_corrupted(parent.head, "an inner node stays full after its split");
+}
+
+void link_replacement(PageStore& store, const Space& space, const PageRef& old_head, const Replacement& what,
+                      std::pmr::memory_resource& memory) {
+  const Geometry& g = space.inner;
+  Descent descent(store, space, memory);
+  NodeRef parent;
+  if (!descent.parent_of(what.old_node, parent)) {
+    link_new_root(store, space, old_head, what, memory);
+    return;
+  }
+  const PageRef head = open_inner(store, space, parent);
+  Room room{};
+  std::size_t old_slot = 0;
+  if (!find_room(store, g, head, room) || !find_child(store, g, head, what.old_node.node_id, old_slot))
+    throw_corrupted(parent.head, "a parent has lost its child or its room");
+  HeadCopy copy(memory);
+  copy_head(space, head, copy);
+  std::pmr::vector<float> parent_centroid(g.dims, &memory), residual(g.dims, &memory);
+  if (!read_centroid(store, space, copy, head.data(), parent_centroid.data()))
+    throw_corrupted(parent.head, "a centroid page is not its node's own");
+  std::pmr::vector<std::uint8_t> codes(2 * g.dims, &memory);
+  quant::ScanFactors scan[2];
+  for (int s = 0; s < 2; ++s)
+    scan[s] = encode_child(space, parent_centroid.data(), what.to[s].centroid, residual.data(),
+                           codes.data() + static_cast<std::size_t>(s) * g.dims);
+  const BlockPlace place = place_of_block(g, room.block);
+  // Codes of a spanning block's further pages go first: the slots are still free.
+  for (std::size_t p = 1; p < g.block_pages; ++p) {
+    const PageRef page(store, copy.directory[g.scan_entry(place.page + p)], Latch::exclusive);
+    if (!belongs(page.data(), PageKind::scan, parent.node_id))
+      throw_corrupted(page.block(), "a page of the inner node is not its own");
+    Change change(store);
+    std::uint8_t* image = change.edit(page);
+    const std::size_t from = p * g.page_groups;
+    for (std::size_t s = 0; s < 2; ++s)
+      quant::put_row(image + kBodyOffset, static_cast<unsigned>(room.slot[s]), g.bits, codes.data() + s * g.dims,
+                     g.dims, from, std::min(g.page_groups, g.groups - from));
+    change.commit();
+  }
+  const BlockPlace old_place = place_of_block(g, old_slot / 16);
+  const FactorPage target(store, g, head, room.block, Latch::exclusive);
+  // Both slots may lie on one page, which is latched once.
+  const bool same = target.page().block() ==
+                    (old_place.in_head ? head.block() : copy.directory[g.scan_entry(old_place.page)]);
+  PageRef other;
+  if (!same && !old_place.in_head)
+    other = PageRef(store, copy.directory[g.scan_entry(old_place.page)], Latch::exclusive);
+  const PageRef meta_page(store, kMetaBlock, Latch::exclusive);
+  Change change(store);
+  std::uint8_t* image = change.edit(target.page());
+  auto& f = *reinterpret_cast<InnerFactors*>(image + place.factors);
+  for (std::size_t s = 0; s < 2; ++s) {
+    const std::size_t at = room.slot[s];
+    quant::put_row(image + place.codes, static_cast<unsigned>(at), g.bits, codes.data() + s * g.dims, g.dims, 0,
+                   std::min(g.page_groups, g.groups));
+    f.add[at] = scan[s].add;
+    f.scale[at] = scan[s].scale;
+    f.child[at] = what.to[s].node.head;
+    f.child_id[at] = what.to[s].node.node_id;
+  }
+  std::uint8_t* old_image = same ? image : change.edit(old_place.in_head ? head : other);
+  auto& old_factors = *reinterpret_cast<InnerFactors*>(old_image + old_place.factors);
+  old_factors.child[old_slot % 16] = kNoBlock;
+  old_factors.child_id[old_slot % 16] = 0;
+  mark_moved(change, old_head, what);
+  Meta& meta = meta_of(change.edit(meta_page));
+  meta.leaves += what.level == 0 ? 1 : 0;
+  meta.split_counter = what.birth;
+  change.commit();
+}
+
+void free_page(PageStore& store, PageRef& page, std::uint64_t stamp) {
+  Change change(store);
+  std::uint8_t* image = change.create(page);
+  std::memcpy(image + kBodyOffset, &stamp, sizeof stamp);
+  set_trailer(image, PageKind::free, 0, kNoBlock, 0);
+  change.commit();
+  const BlockId block = page.block();
+  page.reset();
+  if (stamp == 0) store.offer_free(block);
+}
+
+void free_body(PageStore& store, const Space& space, const HeadCopy& old_head) {
+  const Geometry& g = space.geometry(old_head.head.level);
+  const auto drop = [&](std::size_t entry, PageKind kind) {
+    store.tick();
+    PageRef page(store, old_head.directory[entry], Latch::exclusive);
+    if (belongs(page.data(), kind, old_head.head.node_id)) free_page(store, page, 0);
+  };
+  for (std::size_t p = 0; p < g.centroid_span; ++p) drop(p, PageKind::centroid);
+  for (std::size_t p = 0; p < old_head.head.scan_pages; ++p) drop(g.scan_entry(p), PageKind::scan);
+  for (std::size_t p = 0; p < old_head.head.refine_pages; ++p) drop(g.refine_entry(p), PageKind::refine);
+}
+
+}  // namespace longbow::tree

@@ -1,0 +1,32 @@
+// Replaces a node by two new ones in its parent (see split.hpp for the protocol).
+#pragma once
+
+#include <memory_resource>
+
+#include "writer.hpp"
+
+namespace longbow::tree {
+
+struct Replacement {
+  NodeRef old_node;
+  std::uint16_t level;
+  std::uint64_t birth;  // the split counter that the link record sets
+  Child to[2];
+};
+
+// Links; `old_head` is the old node's head, latched exclusively. May split the parent first.
+void link_replacement(PageStore& store, const Space& space, const PageRef& old_head, const Replacement& what,
+                      std::pmr::memory_resource& memory);
+// Makes sure that the parent of a node has two free slots in one block; called before any latch is taken.
+void make_room_above(PageStore& store, const Space& space, NodeRef node, std::uint16_t level,
+                     std::pmr::memory_resource& memory);
+// Takes node ids and the next split counter.
+struct SplitTicket {
+  std::uint32_t first_id;
+  std::uint64_t birth;
+};
+SplitTicket take_ticket(PageStore& store, std::uint32_t ids);
+// Frees all pages of a moved node but its head.
+void free_body(PageStore& store, const Space& space, const HeadCopy& old_head);
+
+}  // namespace longbow::tree

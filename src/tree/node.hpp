@@ -1,0 +1,185 @@
+// Reading and placing rows on a node's pages: checks of heads, addresses of blocks and refine rows, and the loop over blocks.
+//
+// Everything read from a page is checked before it is used as a count, a block number or an index: a bad value is
+// Error(index_corrupted). A page that carries another owner's id is not an error for a scan: the node has moved.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+#include <memory_resource>
+#include <vector>
+
+#include "longbow/base/error.hpp"
+#include "longbow/simd/kernels.hpp"
+#include "longbow/tree/space.hpp"
+
+namespace longbow::tree {
+
+// A node's head, copied out of its page, with the directory entries in use.
+struct HeadCopy {
+  NodeHead head;
+  BlockId block;
+  std::pmr::vector<BlockId> directory;  // Geometry's directory order
+
+  explicit HeadCopy(std::pmr::memory_resource& memory) : head{}, block(kNoBlock), directory(&memory) {}
+};
+
+// Where a block's codes and factors lie.
+struct BlockPlace {
+  bool in_head;
+  std::size_t page;  // scan page in the directory, if not in the head
+  std::size_t codes;
+  std::size_t factors;
+};
+
+inline BlockPlace place_of_block(const Geometry& g, std::size_t block) noexcept {
+  if (block < g.head_blocks)
+    return {true, 0, Geometry::codes_at(g.head_codes, g.groups, block),
+            g.head_codes + g.head_blocks * g.groups * 64 + block * g.factor_bytes};
+  const std::size_t outside = block - g.head_blocks;
+  if (g.block_pages > 1) return {false, outside * g.block_pages, kBodyOffset, kBodyOffset + g.page_groups * 64};
+  const std::size_t index = outside % g.page_blocks;
+  return {false, outside / g.page_blocks, Geometry::codes_at(kBodyOffset, g.groups, index),
+          kBodyOffset + g.page_blocks * g.groups * 64 + index * g.factor_bytes};
+}
+
+// Where a row's refine codes lie: refine page in the directory, and offset on it.
+struct RefinePlace {
+  std::size_t page;
+  std::size_t offset;
+};
+inline RefinePlace place_of_refine(const Geometry& g, std::size_t slot) noexcept {
+  if (g.refine_span > 1) return {slot * g.refine_span, kBodyOffset};
+  return {slot / g.refine_rows, kBodyOffset + slot % g.refine_rows * g.refine_bytes};
+}
+
+// Whether a page is the head of the node `id`; counts on it are checked, impossible ones throw.
+bool is_head_of(const Space& space, const std::uint8_t* page, std::uint32_t id, BlockId block);
+// Whether a page belongs to the node as that kind of page.
+inline bool belongs(const std::uint8_t* page, PageKind kind, std::uint32_t id) noexcept {
+  const Trailer& t = trailer(page);
+  return t.magic == kTrailerMagic && t.kind == kind && t.node_id == id;
+}
+[[noreturn]] void throw_corrupted(BlockId block, const char* what);
+
+// Copies the head and its directory entries out of a checked page.
+void copy_head(const Space& space, const PageRef& page, HeadCopy& out);
+inline const float* inline_centroid(const Geometry& g, const std::uint8_t* page) noexcept {
+  return reinterpret_cast<const float*>(page + g.centroid_offset);
+}
+// Reads a chain of pages of one owner (trailer.next) into bytes.
+void read_chain(PageStore& store, PageKind kind, std::uint32_t id, BlockId first, std::uint8_t* out, std::size_t bytes);
+// Reads a node's centroid; `page` is its latched head. False if the node has changed hands.
+bool read_centroid(PageStore& store, const Space& space, const HeadCopy& head, const std::uint8_t* page, float* out);
+
+inline bool is_free(const LeafFactors& f, std::size_t row) noexcept { return f.row_offset[row] == 0; }
+inline bool is_free(const InnerFactors& f, std::size_t row) noexcept { return f.child_id[row] == 0; }
+
+// A query as the block kernels want it.
+struct BlockQuery {
+  const std::int8_t* q8;   // integer form, padded to the widest group
+  quant::QuantizedQuery scale;
+  const float* t = nullptr;  // L1: query - centroid of the node
+};
+
+// Sums of one block, page part by page part.
+class BlockSums {
+ public:
+  BlockSums(const Geometry& g, const BlockQuery& query, bool l1) noexcept
+      : dot_(simd::kernels().block_dot[simd::width_index(g.bits)]),
+        l1_(simd::kernels().block_l1[simd::width_index(g.bits)]),
+        query_(query),
+        per_group_(32 / g.bits),
+        dims_(g.dims),
+        use_l1_(l1),
+        offset_(-static_cast<float>((1U << g.bits) - 1) / 2.0F * static_cast<float>(query.scale.sum)) {}
+
+  void begin() noexcept {
+    std::memset(acc_, 0, sizeof acc_);
+    std::memset(value_, 0, sizeof value_);
+  }
+  // Adds groups [first, first + count) whose codes start at `codes`; scale is the block's (for L1).
+  void add(const std::uint8_t* codes, std::size_t first, std::size_t count, const float* scale) noexcept {
+    if (!use_l1_) {
+      dot_(codes, count, query_.q8 + first * per_group_, acc_);
+      return;
+    }
+    const std::size_t from = first * per_group_;
+    l1_(codes, std::min(dims_, from + count * per_group_) - from, query_.t + from, scale, value_);
+  }
+  // <q, v> of each row, or for L1 the distance itself.
+  const float* finish() noexcept {
+    if (use_l1_) return value_;
+    for (int i = 0; i < 16; ++i) value_[i] = query_.scale.step * (static_cast<float>(acc_[i]) + offset_);
+    return value_;
+  }
+
+ private:
+  simd::BlockDot dot_;
+  simd::BlockL1 l1_;
+  BlockQuery query_;
+  std::size_t per_group_, dims_;
+  bool use_l1_;
+  float offset_;
+  alignas(64) std::int32_t acc_[16];
+  alignas(64) float value_[16];
+};
+
+// Calls on_block(first_slot, codes_or_null, factors, page_block) for each block of a node, in slot order. Codes are null for a block that
+// spans pages: use for_each_scored where sums are wanted. `head_page` is latched on entry and released on the way; at
+// most one latch is held at a time. Returns false if a page has changed hands.
+template <class Factors, class OnBlock>
+bool for_each_block(PageStore& store, const Geometry& g, const HeadCopy& head, PageRef& head_page, BlockSums* sums,
+                    OnBlock&& on_block) {
+  const std::size_t count = g.blocks(head.head.rows);
+  const std::size_t in_head = std::min(count, g.head_blocks);
+  for (std::size_t b = 0; b < in_head; ++b) {
+    const BlockPlace place = place_of_block(g, b);
+    const auto& f = *reinterpret_cast<const Factors*>(head_page.data() + place.factors);
+    if (sums != nullptr) {
+      sums->begin();
+      sums->add(head_page.data() + place.codes, 0, g.groups, f.scale);
+    }
+    on_block(b * 16, f, sums != nullptr ? sums->finish() : nullptr);
+  }
+  head_page.reset();
+  for (std::size_t b = in_head; b < count;) {
+    const BlockPlace first = place_of_block(g, b);
+    PageRef page(store, head.directory[g.scan_entry(first.page)], Latch::share);
+    if (!belongs(page.data(), PageKind::scan, head.head.node_id)) return false;
+    if (g.block_pages == 1) {
+      for (const std::size_t end = std::min(count, b + g.page_blocks); b < end; ++b) {
+        const BlockPlace place = place_of_block(g, b);
+        const auto& f = *reinterpret_cast<const Factors*>(page.data() + place.factors);
+        if (sums != nullptr) {
+          sums->begin();
+          sums->add(page.data() + place.codes, 0, g.groups, f.scale);
+        }
+        on_block(b * 16, f, sums != nullptr ? sums->finish() : nullptr);
+      }
+      continue;
+    }
+    const Factors f = *reinterpret_cast<const Factors*>(page.data() + first.factors);
+    if (sums != nullptr) {
+      sums->begin();
+      sums->add(page.data() + kBodyOffset, 0, std::min(g.page_groups, g.groups), f.scale);
+      for (std::size_t p = 1; p < g.block_pages; ++p) {
+        page = PageRef();
+        page = PageRef(store, head.directory[g.scan_entry(first.page + p)], Latch::share);
+        if (!belongs(page.data(), PageKind::scan, head.head.node_id)) return false;
+        const std::size_t from = p * g.page_groups;
+        sums->add(page.data() + kBodyOffset, from, std::min(g.page_groups, g.groups - from), f.scale);
+      }
+    }
+    page.reset();
+    on_block(b * 16, f, sums != nullptr ? sums->finish() : nullptr);
+    ++b;
+  }
+  return true;
+}
+
+// Reads one row's refine codes and factors; false if the page has changed hands. `codes` has dims bytes.
+bool read_refine(PageStore& store, const Geometry& g, BlockId first_page, std::uint32_t id, std::size_t slot,
+                 quant::RefineFactors& factors, std::uint8_t* codes);
+
+}  // namespace longbow::tree

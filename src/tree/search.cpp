@@ -1,0 +1,480 @@
+// Waves of a search: visit leaves, keep the best by scan code, refine them, hand them out by lower bound.
+#include "longbow/tree/search.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <new>
+
+#include "frontier.hpp"
+
+namespace longbow::tree {
+
+namespace {
+
+using base::Errc;
+using base::Error;
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr float kFar = std::numeric_limits<float>::max();
+// A reader that keeps losing its pages meets corruption, not concurrency.
+constexpr int kMostRestarts = 16;
+constexpr double kFirstWaveRows = 10;
+constexpr double kWaveGrowth = 4;
+
+constexpr std::uint64_t key_of(RowId row) noexcept { return std::uint64_t{row.block} << 16 | row.offset; }
+
+// A row of a visited leaf, by its scan code.
+struct Candidate {
+  float estimate;
+  std::uint32_t visit;   // which visited leaf
+  std::uint32_t slot;
+  BlockId refine_block;  // first refine page
+  RowId row;
+};
+
+// What a visited leaf brings to the refinement of its rows.
+struct Visit {
+  std::uint32_t node_id;
+  float product;      // ip: <q, centroid>
+  std::uint32_t t_at; // offset of q - centroid in the pool of them
+};
+
+struct Ready {
+  Hit hit;
+  float estimate;
+};
+
+}  // namespace
+
+struct Search::State {
+  enum class Phase : std::uint8_t { unknowns, waves, unknowns_late, nans, nulls, done };
+
+  State(PageStore& store_arg, const Space& space_arg, std::pmr::memory_resource& memory_arg)
+      : store(store_arg),
+        space(space_arg),
+        memory(memory_arg),
+        query(space, memory),
+        frontier(store, space, query, memory),
+        pool(&memory),
+        visits(&memory),
+        leaf_t(&memory),
+        ready(&memory),
+        pending(&memory),
+        head(memory),
+        centroid(&memory),
+        codes(&memory),
+        seen(memory),
+        returned(memory) {}
+
+  PageStore& store;
+  Space space;
+  std::pmr::memory_resource& memory;
+  SearchOptions options;
+  SearchCounters counters;
+  Query query;
+  Frontier frontier;
+  Ranking ranking = Ranking::scored;
+  Phase phase = Phase::unknowns;
+
+  std::pmr::vector<Candidate> pool;
+  std::pmr::vector<Visit> visits;
+  std::pmr::vector<float> leaf_t;
+  std::pmr::vector<Ready> ready;
+  std::size_t given = 0;
+  std::pmr::vector<NodeRef> pending;
+  HeadCopy head;
+  std::pmr::vector<float> centroid;
+  std::pmr::vector<std::uint8_t> codes;
+  mem::FlatSet seen;      // leaves visited
+  mem::FlatSet returned;  // rows handed out
+  std::size_t visited = 0;
+  int wave = 0;
+  int restarts = 0;
+  bool prune = false;
+  float threshold = kFar;
+  std::size_t keep = 0;
+  double highest_bound = -kInfinity;
+  BlockId plain_at = kNoBlock;
+  std::size_t plain_pages = 0;
+  bool lost = false;        // a page changed hands: the tree is read again
+  bool waves_left = true;
+
+  void begin_tree();
+  void visit(NodeRef first);
+  void visit_one(NodeRef node);
+  void collect(std::size_t first, const LeafFactors& f, const float* estimate, std::uint32_t visit_index);
+  void trim();
+  void take_best(std::size_t count, std::size_t wanted);
+  void refine_into_ready(std::size_t count);
+  bool run_wave();
+  bool run_blind();
+  bool run_plain(std::uint16_t flags);
+  void restart_tree();
+  // Reads the chain of plain rows once more, for the next phase.
+  void next_plain(Phase next) {
+    phase = next;
+    plain_at = space.meta.plain_head;
+    plain_pages = 0;
+  }
+};
+
+// -- leaves
+
+void Search::State::begin_tree() {
+  frontier.reset(space.meta);
+  visited = 0;
+  seen.clear();
+  visits.clear();
+  leaf_t.clear();
+  pool.clear();
+}
+
+void Search::State::restart_tree() {
+  if (++restarts > kMostRestarts) throw Error(Errc::index_corrupted, "pages of the index belong to no node of its tree");
+  const std::uint64_t start = space.meta.split_counter;
+  space.meta = read_meta(store);
+  // Siblings of nodes born since the search began are still met by their links.
+  space.meta.split_counter = start;
+  frontier.forget_loss();
+  begin_tree();
+}
+
+void Search::State::visit(NodeRef first) {
+  pending.clear();
+  pending.push_back(first);
+  while (!pending.empty()) {
+    const NodeRef node = pending.back();
+    pending.pop_back();
+    if (seen.insert(std::uint64_t{node.node_id} + 1)) visit_one(node);
+  }
+}
+
+void Search::State::visit_one(NodeRef node) {
+  store.tick();
+  PageRef page(store, node.head, Latch::share);
+  if (!is_head_of(space, page.data(), node.node_id, node.head)) {
+    lost = true;
+    return;
+  }
+  const NodeHead& h = node_head(page.data());
+  if (h.level != 0) throw_corrupted(node.head, "a leaf was expected");
+  if ((h.flags & kMoved) != 0) {
+    pending.insert(pending.end(), h.forward, h.forward + 2);
+    return;
+  }
+  if (h.birth > space.meta.split_counter) pending.push_back(h.sibling);
+  copy_head(space, page, head);
+  const Geometry& g = space.leaf;
+  const float* c = g.centroid_span == 0 ? inline_centroid(g, page.data()) : centroid.data();
+  if (g.centroid_span > 0) {
+    page.reset();
+    if (!read_centroid(store, space, head, nullptr, centroid.data())) {
+      lost = true;
+      return;
+    }
+  }
+  ++counters.leaves;
+  counters.rows_scored += head.head.rows;
+  const auto index = static_cast<std::uint32_t>(visits.size());
+  Visit v{node.node_id, 0, static_cast<std::uint32_t>(leaf_t.size() / std::max<std::size_t>(1, g.dims))};
+  const bool l1 = space.metric() == base::Metric::l1;
+  float base = 0;
+  BlockQuery block = query.block();
+  if (ranking == Ranking::scored) {
+    if (space.metric() == base::Metric::ip) {
+      base = query.base_of(c, nullptr);
+      v.product = -base;
+    } else {
+      leaf_t.resize(leaf_t.size() + g.dims);
+      float* t = leaf_t.data() + v.t_at * g.dims;
+      simd::kernels().subtract(query.vector(), c, t, g.dims);
+      base = l1 ? 0 : simd::kernels().inner_product(t, t, g.dims);
+      block.t = t;
+    }
+  }
+  visits.push_back(v);
+  BlockSums sums(g, block, l1);
+  const bool whole = for_each_block<LeafFactors>(
+      store, g, head, page, ranking == Ranking::scored ? &sums : nullptr,
+      [&](std::size_t first, const LeafFactors& f, const float* value) {
+        alignas(64) float estimate[16];
+        if (value != nullptr)
+          query.estimate(base, f.add, f.scale, value, estimate);
+        else
+          std::fill_n(estimate, 16, 0.0F);
+        collect(first, f, estimate, index);
+      });
+  if (!whole) lost = true;
+}
+
+void Search::State::collect(std::size_t first, const LeafFactors& f, const float* estimate,
+                            std::uint32_t visit_index) {
+  const Geometry& g = space.leaf;
+  const std::size_t end = std::min<std::size_t>(16, head.head.rows - first);
+  for (std::size_t i = 0; i < end; ++i) {
+    if (prune && !(estimate[i] < threshold)) continue;
+    if (is_free(f, i)) continue;
+    const RowId row{f.row_block[i], f.row_offset[i]};
+    if (!prune && returned.contains(key_of(row))) continue;
+    const std::size_t slot = first + i;
+    const float safe = estimate[i] == estimate[i] ? estimate[i] : kFar;
+    pool.push_back({safe, visit_index, static_cast<std::uint32_t>(slot),
+                    head.directory[g.refine_entry(place_of_refine(g, slot).page)], row});
+  }
+  if (prune && pool.size() >= keep * 4) trim();
+}
+
+// Keeps the best rows of the pool and raises the bar for further ones.
+void Search::State::trim() {
+  if (pool.size() <= keep) return;
+  const auto nth = pool.begin() + static_cast<std::ptrdiff_t>(keep) - 1;
+  std::nth_element(pool.begin(), nth, pool.end(),
+                   [](const Candidate& a, const Candidate& b) { return a.estimate < b.estimate; });
+  threshold = nth->estimate;
+  pool.resize(keep);
+}
+
+// -- refinement
+
+// Refines the best `count` rows of the pool and makes them ready, in the order of their bounds.
+void Search::State::refine_into_ready(std::size_t count) {
+  const Geometry& g = space.leaf;
+  count = std::min(count, pool.size());
+  const auto split = pool.begin() + static_cast<std::ptrdiff_t>(count);
+  if (count < pool.size())
+    std::nth_element(pool.begin(), split, pool.end(),
+                     [](const Candidate& a, const Candidate& b) { return a.estimate < b.estimate; });
+  std::sort(pool.begin(), split, [](const Candidate& a, const Candidate& b) { return a.refine_block < b.refine_block; });
+  ready.clear();
+  given = 0;
+  PageRef page;
+  for (auto it = pool.begin(); it != split; ++it) {
+    const Visit& v = visits[it->visit];
+    const float* t = space.metric() == base::Metric::ip ? query.vector() : leaf_t.data() + v.t_at * g.dims;
+    quant::Refined r{kFar, -std::numeric_limits<float>::infinity()};
+    if (g.refine_span > 1) {
+      quant::RefineFactors factors;
+      if (read_refine(store, g, it->refine_block, v.node_id, it->slot, factors, codes.data()))
+        r = quant::refine(query.refine(), t, v.product, codes.data(), factors);
+    } else {
+      if (page.block() != it->refine_block) {
+        page.reset();
+        store.tick();
+        page = PageRef(store, it->refine_block, Latch::share);
+      }
+      if (belongs(page.data(), PageKind::refine, v.node_id)) {
+        const std::uint8_t* at = page.data() + place_of_refine(g, it->slot).offset;
+        r = quant::refine(query.refine(), t, v.product, at + sizeof(quant::RefineFactors),
+                          *reinterpret_cast<const quant::RefineFactors*>(at));
+      }
+    }
+    const double bound = r.lower_bound == r.lower_bound ? r.lower_bound : -kInfinity;
+    ready.push_back({{it->row, false, bound}, r.estimate == r.estimate ? r.estimate : kFar});
+  }
+  page.reset();
+  counters.rows_refined += count;
+  pool.erase(pool.begin(), split);
+  std::sort(ready.begin(), ready.end(), [](const Ready& a, const Ready& b) { return a.hit.bound < b.hit.bound; });
+}
+
+// Cuts what is ready to the rows that prove the first `wanted`, and one beyond them.
+void Search::State::take_best(std::size_t count, std::size_t wanted) {
+  refine_into_ready(count);
+  if (ready.size() <= wanted) return;
+  std::pmr::vector<double> upper(&memory);
+  upper.reserve(ready.size());
+  for (const Ready& r : ready) upper.push_back(2.0 * r.estimate - r.hit.bound);
+  std::nth_element(upper.begin(), upper.begin() + static_cast<std::ptrdiff_t>(wanted) - 1, upper.end());
+  const double proof = upper[wanted - 1];
+  std::size_t need = 0;
+  while (need < ready.size() && ready[need].hit.bound <= proof) ++need;
+  ready.resize(std::min(ready.size(), std::max(need, wanted) + 1));
+}
+
+// -- waves
+
+bool Search::State::run_wave() {
+  const double k = kFirstWaveRows * std::pow(kWaveGrowth, wave);
+  std::size_t probes = options.probes;
+  if (probes == 0)
+    probes = planned_probes(space.meta, options.target_recall, k);
+  else
+    probes = static_cast<std::size_t>(std::min(1e9, static_cast<double>(probes) * std::pow(kWaveGrowth, wave)));
+  probes = std::max(probes, wave == 0 ? std::size_t{1} : visited * 2);
+  ++counters.waves;
+  prune = wave == 0;
+  keep = std::max<std::size_t>(16, planned_refine(space.leaf.bits, k));
+  threshold = kFar;
+  // The first wave forgets what it does not hand out; the second visits its leaves again, now keeping all.
+  if (wave == 1) begin_tree();
+  const std::size_t end = frontier.prepare(probes);
+  bool full = false;
+  while (visited < end && !lost && !frontier.lost()) {
+    visit(frontier.leaf(visited++).node);
+    if (options.max_rows > 0 && counters.rows_scored >= options.max_rows) break;
+    full = !prune && pool.size() * sizeof(Candidate) + leaf_t.size() * sizeof(float) > options.memory_limit;
+    if (full) break;
+  }
+  if (lost || frontier.lost()) {
+    lost = false;
+    restart_tree();
+    wave = std::max(wave, 2);
+    return true;
+  }
+  const bool exhausted = visited >= end && frontier.complete() && visited >= frontier.known();
+  if (wave == 0) {
+    take_best(keep, static_cast<std::size_t>(kFirstWaveRows));
+    for (const Ready& r : ready) returned.insert(key_of(r.hit.row));
+  } else {
+    refine_into_ready(full ? pool.size() : keep);
+    // A row can have been met twice if it moved; the set of returned rows decides.
+    std::erase_if(ready, [&](const Ready& r) { return !returned.insert(key_of(r.hit.row)); });
+    if (pool.empty()) {
+      visits.clear();
+      leaf_t.clear();
+    }
+  }
+  if (options.strict_order && wave > 0)
+    std::erase_if(ready, [&](const Ready& r) { return r.hit.bound < highest_bound; });
+  if (!ready.empty()) highest_bound = std::max(highest_bound, ready.back().hit.bound);
+  const bool over_limit = options.max_rows > 0 && counters.rows_scored >= options.max_rows;
+  // Nothing is left once the pool is empty and all leaves have been visited without forgetting.
+  const bool more = wave == 0 || !pool.empty() || (!exhausted && !over_limit);
+  if (!full) ++wave;
+  return more && !(over_limit && wave > 0 && pool.empty());
+}
+
+// Every row of one more leaf, for queries that cannot rank.
+bool Search::State::run_blind() {
+  prune = false;
+  const std::size_t end = frontier.prepare(visited + 1);
+  if (visited >= end) {
+    if (!frontier.lost()) return false;
+    restart_tree();
+    return true;
+  }
+  visits.clear();
+  visit(frontier.leaf(visited++).node);
+  ready.clear();
+  given = 0;
+  for (const Candidate& c : pool)
+    if (returned.insert(key_of(c.row)))
+      ready.push_back({{c.row, ranking == Ranking::null, ranking == Ranking::null ? 0.0 : -kInfinity}, 0});
+  pool.clear();
+  if (lost || frontier.lost()) {
+    lost = false;
+    restart_tree();
+  }
+  return true;
+}
+
+// One page of plain rows; false when the chain has ended.
+bool Search::State::run_plain(std::uint16_t flags) {
+  if (plain_at == kNoBlock) return false;
+  store.tick();
+  const PageRef page(store, plain_at, Latch::share);
+  const Trailer& t = trailer(page.data());
+  if (t.magic != kTrailerMagic || t.kind != PageKind::plain || t.used > kPlainCapacity)
+    throw_corrupted(plain_at, "a page of plain rows was expected");
+  if (++plain_pages > store.block_count()) throw_corrupted(plain_at, "the chain of plain rows has a loop");
+  const PlainEntry* entries = plain_entries(page.data());
+  ready.clear();
+  given = 0;
+  for (std::size_t i = 0; i < t.used; ++i) {
+    if (entries[i].offset == 0 || (entries[i].flags != flags && ranking != Ranking::null)) continue;
+    const RowId row{entries[i].block, entries[i].offset};
+    if (!returned.insert(key_of(row))) continue;
+    Hit hit{row, false, -kInfinity};
+    if (ranking == Ranking::null || flags == kPlainNull) hit = {row, true, 0};
+    else if (flags == kPlainNan && ranking == Ranking::scored) hit.bound = std::numeric_limits<double>::quiet_NaN();
+    ready.push_back({hit, 0});
+  }
+  plain_at = t.next;
+  return true;
+}
+
+// -- the iterator
+
+Search::Search(PageStore& store, const Space& space, std::pmr::memory_resource& memory)
+    : state_(new (memory.allocate(sizeof(State), alignof(State))) State(store, space, memory)) {
+  state_->centroid.resize(space.dims());
+  state_->codes.resize(space.dims());
+}
+
+Search::~Search() {
+  std::pmr::memory_resource& memory = state_->memory;
+  state_->~State();
+  memory.deallocate(state_, sizeof(State), alignof(State));
+}
+
+void Search::start(const float* query, const SearchOptions& options) {
+  State& s = *state_;
+  s.options = options;
+  s.ranking = query == nullptr ? Ranking::null : s.space.dims() == 0 ? Ranking::blind : s.query.prepare(query);
+  s.phase = State::Phase::unknowns;
+  s.plain_at = s.space.meta.plain_head;
+  s.begin_tree();
+}
+
+bool Search::next(Hit& hit) {
+  State& s = *state_;
+  for (;;) {
+    if (s.given < s.ready.size()) {
+      hit = s.ready[s.given++].hit;
+      return true;
+    }
+    switch (s.phase) {
+      case State::Phase::unknowns:
+        // Only the executor can place these rows: they come first. A NULL or blind query takes all in one go at the end.
+        if (s.ranking != Ranking::scored || s.space.meta.unknowns == 0 || !s.run_plain(kPlainUnknown)) {
+          s.next_plain(State::Phase::waves);
+        }
+        break;
+      case State::Phase::waves:
+        if (s.ranking == Ranking::scored ? s.waves_left : s.run_blind()) {
+          if (s.ranking == Ranking::scored) s.waves_left = s.run_wave();
+        } else {
+          s.next_plain(s.ranking == Ranking::blind ? State::Phase::unknowns_late : State::Phase::nans);
+        }
+        break;
+      case State::Phase::unknowns_late:
+        if (!s.run_plain(kPlainUnknown)) s.next_plain(State::Phase::nans);
+        break;
+      case State::Phase::nans:
+        if (!s.run_plain(kPlainNan)) s.next_plain(s.ranking == Ranking::null ? State::Phase::done : State::Phase::nulls);
+        break;
+      case State::Phase::nulls:
+        if (!s.run_plain(kPlainNull)) s.next_plain(State::Phase::done);
+        break;
+      case State::Phase::done: return false;
+    }
+  }
+}
+
+std::size_t Search::probe(const float* prepared_query, std::uint32_t probes, std::uint32_t k, RowId exclude,
+                          float* out) {
+  State& s = *state_;
+  s.options = SearchOptions{};
+  s.ranking = Ranking::scored;
+  s.query.adopt(prepared_query);
+  s.begin_tree();
+  s.prune = true;
+  s.keep = std::max<std::size_t>(16, planned_refine(s.space.leaf.bits, k) + 1);
+  s.threshold = kFar;
+  const std::size_t end = s.frontier.prepare(probes);
+  while (s.visited < end) s.visit(s.frontier.leaf(s.visited++).node);
+  s.refine_into_ready(s.keep);
+  std::sort(s.ready.begin(), s.ready.end(), [](const Ready& a, const Ready& b) { return a.estimate < b.estimate; });
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < s.ready.size() && count < k; ++i)
+    if (!(s.ready[i].hit.row == exclude)) out[count++] = s.ready[i].estimate;
+  s.pool.clear();
+  s.ready.clear();
+  s.given = 0;
+  return count;
+}
+
+const SearchCounters& Search::counters() const noexcept { return state_->counters; }
+
+}  // namespace longbow::tree

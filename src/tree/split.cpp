@@ -1,0 +1,145 @@
+// Splitting a leaf.
+#include "split.hpp"
+
+#include "append.hpp"
+#include "leaf_rows.hpp"
+#include "link.hpp"
+#include "longbow/mem/flat_set.hpp"
+#include "longbow/quant/kmeans.hpp"
+#include "longbow/tree/build.hpp"
+
+namespace longbow::tree {
+
+namespace {
+
+// Encodes the rows of one side around their new centroid.
+class SideEncoder {
+ public:
+  SideEncoder(const Space& space, std::pmr::memory_resource& memory)
+      : space_(space), encoder_(space, memory), rows_(&memory), codes_(&memory) {}
+
+  // Rows stay valid until the next call.
+  std::span<const EncodedRow> encode(const LeafRows& leaf, const std::uint8_t* side, std::uint8_t which,
+                                     const float* centroid) {
+    const std::size_t n = space_.dims();
+    rows_.clear();
+    codes_.resize(leaf.rows.size() * n * 2);
+    for (std::size_t i = 0; i < leaf.rows.size(); ++i) {
+      if (side[i] != which) continue;
+      // The old code's error bound covers what lies before it; the new one adds its own.
+      encoder_.encode(leaf.vectors.data() + i * n, centroid, 0, 0, leaf.errors[i]);
+      std::uint8_t* scan = codes_.data() + rows_.size() * n * 2;
+      std::copy_n(encoder_.scan_codes(), n, scan);
+      std::copy_n(encoder_.refine_codes(), n, scan + n);
+      rows_.push_back({leaf.rows[i], encoder_.scan(), encoder_.refine(), scan, scan + n});
+    }
+    return rows_;
+  }
+
+ private:
+  const Space& space_;
+  RowEncoder encoder_;
+  std::pmr::vector<EncodedRow> rows_;
+  std::pmr::vector<std::uint8_t> codes_;
+};
+
+// Appends to a new leaf that only this session knows.
+void append_private(PageStore& store, const Space& space, NodeRef leaf, std::span<const EncodedRow> rows) {
+  while (!rows.empty()) {
+    const PageRef head(store, leaf.head, Latch::exclusive);
+    const std::size_t count = append_run(store, space, head, rows);
+    if (count == 0) throw base::Error(base::Errc::internal, "a leaf just split has no room");
+    rows = rows.subspan(count);
+  }
+}
+
+// Carries rows that came while the new leaves were written into the nearer of them.
+void carry_over(PageStore& store, const Space& space, const PageRef& old_head, const LeafRows& before,
+                const Replacement& what, std::pmr::memory_resource& memory) {
+  if (node_head(old_head.data()).changes == before.head.head.changes) return;
+  LeafRows now(memory);
+  read_leaf_rows(store, space, old_head, now);
+  mem::FlatSet known(memory);
+  const auto key = [](RowId r) { return std::uint64_t{r.block} << 16 | r.offset; };
+  for (const RowId r : before.rows) known.insert(key(r));
+  const std::size_t n = space.dims();
+  std::pmr::vector<std::uint8_t> side(now.rows.size(), 2, &memory);
+  for (std::size_t i = 0; i < now.rows.size(); ++i) {
+    if (known.contains(key(now.rows[i]))) continue;
+    const float* v = now.vectors.data() + i * n;
+    const auto& k = simd::kernels();
+    side[i] = k.l2_squared(v, what.to[1].centroid, n) < k.l2_squared(v, what.to[0].centroid, n) ? 1 : 0;
+  }
+  SideEncoder encoder(space, memory);
+  for (std::uint8_t s = 0; s < 2; ++s)
+    append_private(store, space, what.to[s].node, encoder.encode(now, side.data(), s, what.to[s].centroid));
+}
+
+// Corrects a leaf's count of free slots, so that a leaf that is full only by its count takes appends again.
+void recount_free(PageStore& store, const Space& space, NodeRef leaf) {
+  const PageRef head(store, leaf.head, Latch::exclusive);
+  if (!is_head_of(space, head.data(), leaf.node_id, leaf.head)) return;
+  std::uint32_t free = 0;
+  const NodeHead& h = node_head(head.data());
+  const auto* directory = reinterpret_cast<const BlockId*>(head.data() + kDirectoryOffset);
+  for (std::size_t b = 0; b < space.leaf.blocks(h.rows); ++b) {
+    const BlockPlace place = place_of_block(space.leaf, b);
+    PageRef page;
+    if (!place.in_head) page = PageRef(store, directory[space.leaf.scan_entry(place.page)], Latch::share);
+    const auto& f =
+        *reinterpret_cast<const LeafFactors*>((place.in_head ? head.data() : page.data()) + place.factors);
+    for (std::size_t i = 0; i < 16 && b * 16 + i < h.rows; ++i) free += is_free(f, i) ? 1 : 0;
+  }
+  if (free == h.free) return;
+  Change change(store);
+  node_head(change.edit(head)).free = free;
+  change.commit();
+}
+
+}  // namespace
+
+bool split_leaf(PageStore& store, const Space& space, NodeRef leaf, std::pmr::memory_resource& memory) {
+  const std::size_t n = space.dims();
+  LeafRows rows(memory);
+  {
+    const PageRef head(store, leaf.head, Latch::share);
+    if (!is_head_of(space, head.data(), leaf.node_id, leaf.head)) return false;
+    const NodeHead& h = node_head(head.data());
+    if ((h.flags & kMoved) != 0 || h.level != 0) return false;
+    read_leaf_rows(store, space, head, rows);
+  }
+  if (rows.rows.size() < split_size(space)) {
+    recount_free(store, space, leaf);
+    return false;
+  }
+  make_room_above(store, space, leaf, 0, memory);
+  const SplitTicket ticket = take_ticket(store, 2);
+  std::pmr::vector<std::uint8_t> side(rows.rows.size(), &memory);
+  std::pmr::vector<float> centroids(2 * n, &memory);
+  quant::bisect({rows.vectors.data(), rows.rows.size(), n}, ticket.birth, memory, side.data(), centroids.data());
+  Replacement what{leaf, 0, ticket.birth, {}};
+  {
+    PageRef heads[2] = {PageRef::allocate(store), PageRef::allocate(store)};
+    SideEncoder encoder(space, memory);
+    for (std::uint8_t s = 0; s < 2; ++s) {
+      const float* centroid = centroids.data() + s * n;
+      const std::uint32_t id = ticket.first_id + s;
+      const NodeRef sibling{heads[1 - s].block(), ticket.first_id + 1 - s};
+      write_leaf(store, space, heads[s], {id, 0, centroid, {ticket.birth, sibling}},
+                 encoder.encode(rows, side.data(), s, centroid), memory);
+      what.to[s] = {{heads[s].block(), id}, centroid};
+    }
+  }
+  {
+    const PageRef old_head(store, leaf.head, Latch::exclusive);
+    if (!is_head_of(space, old_head.data(), leaf.node_id, leaf.head))
+      throw_corrupted(leaf.head, "a leaf vanished during its split");
+    carry_over(store, space, old_head, rows, what, memory);
+    copy_head(space, old_head, rows.head);
+    link_replacement(store, space, old_head, what, memory);
+  }
+  free_body(store, space, rows.head);
+  return true;
+}
+
+}  // namespace longbow::tree

@@ -1,0 +1,221 @@
+// Fills the pages of new nodes.
+#include "writer.hpp"
+
+namespace longbow::tree {
+
+namespace {
+
+// Puts one slot's codes and factors on a page; `part` is the page of a spanning block.
+struct SlotWriter {
+  const Geometry& g;
+
+  void codes(std::uint8_t* page, const BlockPlace& place, std::size_t part, std::size_t slot,
+             const std::uint8_t* row_codes) const {
+    const std::size_t from = part * g.page_groups;
+    const std::size_t count = g.block_pages == 1 ? g.groups : std::min(g.page_groups, g.groups - from);
+    quant::put_row(page + (part == 0 ? place.codes : kBodyOffset), static_cast<unsigned>(slot % 16), g.bits, row_codes,
+                   g.dims, g.block_pages == 1 ? 0 : from, count);
+  }
+};
+
+// Writes the scan pages and head blocks of a node through fill(page, place, part, slot).
+template <class Fill>
+void write_blocks(const Geometry& g, std::uint8_t* page, std::size_t first_block, std::size_t blocks, std::size_t part,
+                  std::size_t rows, Fill&& fill) {
+  for (std::size_t b = first_block; b < first_block + blocks; ++b) {
+    const BlockPlace place = place_of_block(g, b);
+    for (std::size_t slot = b * 16; slot < std::min(rows, b * 16 + 16); ++slot) fill(page, place, part, slot);
+  }
+}
+
+struct Directory {
+  std::pmr::vector<BlockId> entries;
+  std::size_t centroid_pages = 0, scan_pages = 0, refine_pages = 0;
+};
+
+void write_centroid_pages(PageStore& store, const Geometry& g, const NodeIdentity& identity, BlockId head,
+                          Directory& directory) {
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(identity.centroid);
+  const std::size_t total = g.dims * sizeof(float);
+  for (std::size_t p = 0; p < g.centroid_span; ++p) {
+    const PageRef page = PageRef::allocate(store);
+    Change change(store);
+    std::uint8_t* image = change.create(page);
+    std::memcpy(image + kBodyOffset, bytes + p * kBodyBytes, std::min(kBodyBytes, total - p * kBodyBytes));
+    set_trailer(image, PageKind::centroid, identity.node_id, head, p);
+    change.commit();
+    directory.entries[p] = page.block();
+  }
+  directory.centroid_pages = g.centroid_span;
+}
+
+template <class Fill>
+void write_scan_pages(PageStore& store, const Geometry& g, const NodeIdentity& identity, BlockId head,
+                      std::size_t rows, Directory& directory, Fill&& fill) {
+  const std::size_t pages = g.scan_pages(rows);
+  for (std::size_t p = 0; p < pages; ++p) {
+    store.tick();
+    const PageRef page = PageRef::allocate(store);
+    Change change(store);
+    std::uint8_t* image = change.create(page);
+    if (g.block_pages == 1)
+      write_blocks(g, image, g.head_blocks + p * g.page_blocks, g.page_blocks, 0, rows, fill);
+    else
+      write_blocks(g, image, g.head_blocks + p / g.block_pages, 1, p % g.block_pages, rows, fill);
+    set_trailer(image, PageKind::scan, identity.node_id, head, p);
+    change.commit();
+    directory.entries[g.scan_entry(p)] = page.block();
+  }
+  directory.scan_pages = pages;
+}
+
+void write_refine_pages(PageStore& store, const Geometry& g, const NodeIdentity& identity, BlockId head,
+                        std::span<const EncodedRow> rows, Directory& directory) {
+  const std::size_t pages = g.refine_pages(rows.size());
+  // Pages of a spanning row are chained: written from the last to the first.
+  BlockId next = kNoBlock;
+  for (std::size_t i = 0; i < pages; ++i) {
+    const std::size_t p = g.refine_span > 1 ? i / g.refine_span * g.refine_span + (g.refine_span - 1 - i % g.refine_span) : i;
+    store.tick();
+    const PageRef page = PageRef::allocate(store);
+    Change change(store);
+    std::uint8_t* image = change.create(page);
+    if (g.refine_span > 1) {
+      const EncodedRow& row = rows[p / g.refine_span];
+      put_refine(g, image, p / g.refine_span, p % g.refine_span, row.refine, row.refine_codes);
+    } else {
+      const std::size_t end = std::min(rows.size(), (p + 1) * g.refine_rows);
+      for (std::size_t slot = p * g.refine_rows; slot < end; ++slot)
+        put_refine(g, image, slot, 0, rows[slot].refine, rows[slot].refine_codes);
+    }
+    set_trailer(image, PageKind::refine, identity.node_id, head, p);
+    if (g.refine_span > 1 && p % g.refine_span != g.refine_span - 1) trailer(image).next = next;
+    change.commit();
+    next = page.block();
+    directory.entries[g.refine_entry(p)] = page.block();
+  }
+  directory.refine_pages = pages;
+}
+
+template <class Fill>
+void write_head(PageStore& store, const Geometry& g, const PageRef& head, const NodeIdentity& identity,
+                std::size_t rows, const Directory& directory, Fill&& fill) {
+  Change change(store);
+  std::uint8_t* image = change.create(head);
+  NodeHead& h = node_head(image);
+  h.node_id = identity.node_id;
+  h.level = identity.level;
+  h.rows = static_cast<std::uint32_t>(rows);
+  h.centroid_pages = static_cast<std::uint16_t>(directory.centroid_pages);
+  h.scan_pages = static_cast<std::uint16_t>(directory.scan_pages);
+  h.refine_pages = static_cast<std::uint16_t>(directory.refine_pages);
+  h.birth = identity.birth.counter;
+  h.sibling = identity.birth.sibling;
+  h.forward[0] = h.forward[1] = {kNoBlock, 0};
+  std::memcpy(image + kDirectoryOffset, directory.entries.data(), directory.entries.size() * sizeof(BlockId));
+  if (g.centroid_span == 0) std::memcpy(image + g.centroid_offset, identity.centroid, g.dims * sizeof(float));
+  write_blocks(g, image, 0, g.head_blocks, 0, rows, fill);
+  set_trailer(image, PageKind::head, identity.node_id, head.block(), 0);
+  change.commit();
+}
+
+Directory empty_directory(const Geometry& g, std::pmr::memory_resource& memory) {
+  return {std::pmr::vector<BlockId>(g.refine_entry(g.refine_capacity), kNoBlock, &memory)};
+}
+
+}  // namespace
+
+void set_trailer(std::uint8_t* page, PageKind kind, std::uint32_t id, BlockId head, std::size_t ordinal) {
+  trailer(page) = {id, head, kNoBlock, kind, static_cast<std::uint16_t>(ordinal), 0, kTrailerMagic, 0};
+}
+
+void put_refine(const Geometry& g, std::uint8_t* page, std::size_t slot, std::size_t part, quant::RefineFactors factors,
+                const std::uint8_t* codes) {
+  if (g.refine_span == 1) {
+    std::uint8_t* at = page + place_of_refine(g, slot).offset;
+    std::memcpy(at, &factors, sizeof factors);
+    std::memcpy(at + sizeof factors, codes, g.dims);
+    return;
+  }
+  const std::size_t first = kBodyBytes - sizeof factors;
+  if (part == 0) {
+    std::memcpy(page + kBodyOffset, &factors, sizeof factors);
+    std::memcpy(page + kBodyOffset + sizeof factors, codes, std::min(first, g.dims));
+    return;
+  }
+  const std::size_t from = first + (part - 1) * kBodyBytes;
+  if (from < g.dims) std::memcpy(page + kBodyOffset, codes + from, std::min(kBodyBytes, g.dims - from));
+}
+
+void put_leaf_factors(std::uint8_t* factors, std::size_t row, RowId id, quant::ScanFactors scan) {
+  auto& f = *reinterpret_cast<LeafFactors*>(factors);
+  f.add[row] = scan.add;
+  f.scale[row] = scan.scale;
+  f.row_block[row] = id.block;
+  f.row_offset[row] = id.offset;
+}
+
+void write_leaf(PageStore& store, const Space& space, const PageRef& head, const NodeIdentity& identity,
+                std::span<const EncodedRow> rows, std::pmr::memory_resource& memory) {
+  const Geometry& g = space.leaf;
+  if (rows.size() > g.max_rows) throw base::Error(base::Errc::internal, "a leaf was given too many rows");
+  const SlotWriter slots{g};
+  const auto fill = [&](std::uint8_t* page, const BlockPlace& place, std::size_t part, std::size_t slot) {
+    slots.codes(page, place, part, slot, rows[slot].scan_codes);
+    if (part == 0) put_leaf_factors(page + place.factors, slot % 16, rows[slot].row, rows[slot].scan);
+  };
+  Directory directory = empty_directory(g, memory);
+  write_centroid_pages(store, g, identity, head.block(), directory);
+  write_scan_pages(store, g, identity, head.block(), rows.size(), directory, fill);
+  write_refine_pages(store, g, identity, head.block(), rows, directory);
+  write_head(store, g, head, identity, rows.size(), directory, fill);
+}
+
+quant::ScanFactors encode_child(const Space& space, const float* parent, const float* child, float* residual,
+                                std::uint8_t* codes) {
+  simd::kernels().subtract(child, parent, residual, space.dims());
+  return quant::encode_scan(space.metric(), kInnerBits, residual, parent, space.dims(), codes);
+}
+
+void write_inner(PageStore& store, const Space& space, const PageRef& head, const NodeIdentity& identity,
+                 std::span<const Child> children, std::pmr::memory_resource& memory) {
+  const Geometry& g = space.inner;
+  if (children.size() > g.max_rows) throw base::Error(base::Errc::internal, "an inner node was given too many children");
+  const SlotWriter slots{g};
+  std::pmr::vector<float> residual(g.dims, &memory);
+  std::pmr::vector<std::uint8_t> codes(g.dims, &memory);
+  const auto fill = [&](std::uint8_t* page, const BlockPlace& place, std::size_t part, std::size_t slot) {
+    const quant::ScanFactors scan =
+        encode_child(space, identity.centroid, children[slot].centroid, residual.data(), codes.data());
+    slots.codes(page, place, part, slot, codes.data());
+    if (part > 0) return;
+    auto& f = *reinterpret_cast<InnerFactors*>(page + place.factors);
+    f.add[slot % 16] = scan.add;
+    f.scale[slot % 16] = scan.scale;
+    f.child[slot % 16] = children[slot].node.head;
+    f.child_id[slot % 16] = children[slot].node.node_id;
+  };
+  Directory directory = empty_directory(g, memory);
+  write_centroid_pages(store, g, identity, head.block(), directory);
+  write_scan_pages(store, g, identity, head.block(), children.size(), directory, fill);
+  write_head(store, g, head, identity, children.size(), directory, fill);
+}
+
+BlockId write_chain(PageStore& store, PageKind kind, const std::uint8_t* bytes, std::size_t count) {
+  // Written from the end, so that each page knows the one after it.
+  BlockId next = kNoBlock;
+  const std::size_t pages = (count + kBodyBytes - 1) / kBodyBytes;
+  for (std::size_t p = pages; p-- > 0;) {
+    const PageRef page = PageRef::allocate(store);
+    Change change(store);
+    std::uint8_t* image = change.create(page);
+    std::memcpy(image + kBodyOffset, bytes + p * kBodyBytes, std::min(kBodyBytes, count - p * kBodyBytes));
+    set_trailer(image, kind, 0, kNoBlock, p);
+    trailer(image).next = next;
+    change.commit();
+    next = page.block();
+  }
+  return next;
+}
+
+}  // namespace longbow::tree
