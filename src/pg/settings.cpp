@@ -4,6 +4,7 @@
 // with it; what postgresql.conf and SET say goes before.
 #include "pg/settings.hpp"
 
+#include <climits>
 #include <cstdlib>
 #include <cstring>
 
