@@ -1,6 +1,8 @@
 // C++ memory from a PostgreSQL memory context: std::pmr over palloc. Out of memory is std::bad_alloc, never a longjmp.
 #pragma once
 
+#include <cstdint>
+#include <cstring>
 #include <memory_resource>
 #include <new>
 
@@ -18,14 +20,25 @@ class ContextResource final : public std::pmr::memory_resource {
 
  private:
   void* do_allocate(std::size_t bytes, std::size_t align) override {
-    if (align > MAXIMUM_ALIGNOF || bytes > MaxAllocHugeSize) throw std::bad_alloc();
-    void* p =
-        MemoryContextAllocExtended(context_, bytes > 0 ? bytes : 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+    if (align <= MAXIMUM_ALIGNOF) return take(bytes > 0 ? bytes : 1);
+    // Wider alignment than palloc's: the chunk's own address is kept just before what is handed out.
+    auto* chunk = static_cast<char*>(take(bytes + align + sizeof(void*)));
+    auto* out = reinterpret_cast<char*>(TYPEALIGN(align, reinterpret_cast<std::uintptr_t>(chunk) + sizeof(void*)));
+    std::memcpy(out - sizeof(void*), &chunk, sizeof(void*));
+    return out;
+  }
+  void do_deallocate(void* p, std::size_t, std::size_t align) override {
+    if (align > MAXIMUM_ALIGNOF) std::memcpy(&p, static_cast<char*>(p) - sizeof(void*), sizeof(void*));
+    pfree(p);
+  }
+  [[nodiscard]] bool do_is_equal(const memory_resource& other) const noexcept override { return this == &other; }
+
+  void* take(std::size_t bytes) {
+    if (bytes > MaxAllocHugeSize) throw std::bad_alloc();
+    void* p = MemoryContextAllocExtended(context_, bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
     if (p == nullptr) throw std::bad_alloc();
     return p;
   }
-  void do_deallocate(void* p, std::size_t, std::size_t) override { pfree(p); }
-  [[nodiscard]] bool do_is_equal(const memory_resource& other) const noexcept override { return this == &other; }
 
   MemoryContext context_;
 };

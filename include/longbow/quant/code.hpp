@@ -45,7 +45,7 @@ constexpr float sum_error(std::size_t n) noexcept { return (32.0F + static_cast<
 // Encodes a residual: writes dims codes, one a byte, in dimension order. r all zero gives scale 0.
 ScanFactors encode_scan(base::Metric metric, unsigned bits, const float* residual, const float* centroid,
                         std::size_t dims, std::uint8_t* codes) noexcept;
-// Encodes a residual with 8 bits. `norm` is |x - centre| before rotation (every metric; for L1 too the L2 norm will do),
+// Encodes a residual with 8 bits. `norm` is |x - centre| before rotation, for any metric (the L2 norm will do for L1).
 // `raw_norm` is |x| before centring: needed for ip; for cosine |x| before scaling to unit length, where a vector whose
 // squares leave the range of floats gets an infinite error (0: not checked). `prior_error` is an error already made (a
 // row decoded from an earlier code). Norms may be rounded as float sums are.
