@@ -407,7 +407,7 @@ class Build {
   void insert_late() {
     if (waiting_.empty()) return;
     const std::size_t n = meta_.dims;
-    space_ = *load_space(index_, store_);
+    space_ = *load_space(index_, store_, row_context_);
     std::pmr::vector<float> prepared(n, &memory_);
     struct NoWatch final : tree::InsertWatch {
       void done(std::size_t) noexcept override {}

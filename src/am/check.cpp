@@ -146,7 +146,7 @@ int64 check(Relation heap, Relation index) {
   {
     pg::ContextResource memory(context);
     pg::RelationStore store(index);
-    const tree::Space space = *load_space(index, store);
+    const tree::Space space = *load_space(index, store, context);
     Checker checker(reader, space, memory);
     tree::visit_rows(store, space, checker, memory);
     visible = checker.visible;

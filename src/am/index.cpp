@@ -1,7 +1,5 @@
-// The index's space from its meta page and the relcache; opening an index by OID.
+// The index's space from its meta page and the session's memory of it; opening an index by OID.
 #include "am/index.hpp"
-
-#include <new>
 
 extern "C" {
 #include "access/relation.h"
@@ -17,11 +15,86 @@ namespace longbow::am {
 
 namespace {
 
-// In rd_amcache: one chunk, since the relcache frees it with one pfree.
-struct Cached {
+// Blocks that one index's hints may cover at most: 8 GB of index, 4 MB of memory.
+constexpr BlockNumber kMostHints = 1 << 20;
+// Indexes that a session remembers while nobody uses them.
+constexpr int kMostIdle = 64;
+
+// What a session keeps of one index: not in the relcache entry, which an invalidation frees under an open scan.
+struct Remembered {
+  Remembered* next;
+  MemoryContext memory;  // holds the entry itself
+  LbLocator file;
   tree::Space space;
-  float buffer[];
+  pg::BufferHints hints;
+  int users;
 };
+
+Remembered* remembered;
+
+void drop_user(void* entry) { --static_cast<Remembered*>(entry)->users; }
+
+// Counts a user for as long as its memory context lives, also if the transaction aborts.
+void add_user(Remembered* entry, MemoryContext user) {
+  auto* callback = static_cast<MemoryContextCallback*>(MemoryContextAlloc(user, sizeof(MemoryContextCallback)));
+  callback->func = drop_user;
+  callback->arg = entry;
+  MemoryContextRegisterResetCallback(user, callback);
+  ++entry->users;
+}
+
+Remembered* find(Relation index) {
+  for (Remembered* e = remembered; e != nullptr; e = e->next)
+    if (lb_same_file(e->file, lb_locator(index))) return e;
+  return nullptr;
+}
+
+// Forgets entries without users: all stale ones of this file, and the oldest beyond the limit.
+void forget(const Remembered* stale) {
+  int idle = 0;
+  for (Remembered** link = &remembered; *link != nullptr;) {
+    Remembered* e = *link;
+    if (e->users == 0 && (e == stale || ++idle > kMostIdle)) {
+      *link = e->next;
+      MemoryContextDelete(e->memory);
+    } else {
+      link = &e->next;
+    }
+  }
+}
+
+Remembered* remember(Relation index, tree::PageStore& store, const tree::Meta& meta) {
+  Remembered* entry = pg::call([&] {
+    const MemoryContext memory = AllocSetContextCreate(CacheMemoryContext, "longbow index", ALLOCSET_SMALL_SIZES);
+    auto* fresh = static_cast<Remembered*>(MemoryContextAllocZero(memory, sizeof(Remembered)));
+    fresh->memory = memory;
+    fresh->file = lb_locator(index);
+    return fresh;
+  });
+  auto* buffer = static_cast<float*>(pg::call([&] {
+    return MemoryContextAllocHuge(entry->memory, (tree::space_floats(meta.dims) + 1) * sizeof(float));
+  }));
+  entry->space = tree::make_space(store, meta, buffer);
+  entry->next = remembered;
+  remembered = entry;
+  return entry;
+}
+
+// Makes room for the hints of all blocks that the index has now.
+void size_hints(Relation index, Remembered* entry) {
+  if (RelationUsesLocalBuffers(index)) return;
+  const BlockNumber blocks = Min(RelationGetNumberOfBlocks(index), kMostHints);
+  if (blocks <= entry->hints.size) return;
+  const BlockNumber size = Min(kMostHints, blocks + blocks / 4 + 16);
+  auto* fresh = static_cast<Buffer*>(MemoryContextAllocExtended(entry->memory, size * sizeof(Buffer),
+                                                                MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+  if (entry->hints.size > 0) {
+    memcpy(fresh, entry->hints.at, entry->hints.size * sizeof(Buffer));
+    pfree(entry->hints.at);
+  }
+  entry->hints.at = fresh;
+  entry->hints.size = size;
+}
 
 }  // namespace
 
@@ -30,20 +103,31 @@ const OpclassInfo* opclass_info(Relation index) {
       DatumGetPointer(FunctionCall1(index_getprocinfo(index, 1, kSupportProc), PointerGetDatum(nullptr))));
 }
 
-const tree::Space* load_space(Relation index, tree::PageStore& store) {
+const tree::Space* load_space(Relation index, pg::RelationStore& store, MemoryContext user) {
+  Remembered* entry = find(index);
+  if (entry != nullptr) store.set_hints(&entry->hints);
   const tree::Meta meta = tree::read_meta(store);
-  auto* cached = static_cast<Cached*>(index->rd_amcache);
-  if (cached != nullptr && cached->space.meta.incarnation == meta.incarnation && cached->space.meta.dims == meta.dims) {
-    cached->space.meta = meta;
-    return &cached->space;
+  if (entry != nullptr &&
+      (entry->space.meta.incarnation != meta.incarnation || entry->space.meta.dims != meta.dims)) {
+    store.set_hints(nullptr);
+    // Still in use by an open scan: then it is found no more, and freed when another one goes.
+    if (entry->users > 0) entry->file = LbLocator{};
+    pg::call([&] { forget(entry); });
+    entry = nullptr;
   }
-  const Size bytes = sizeof(Cached) + tree::space_floats(meta.dims) * sizeof(float);
-  auto* fresh = static_cast<Cached*>(pg::call([&] { return MemoryContextAlloc(index->rd_indexcxt, bytes); }));
-  fresh->space = tree::make_space(store, meta, fresh->buffer);
-  // Replaced only when complete; an older one may still be in use by an open scan, which has its own copy of the space
-  // but not of the buffers, so it stays until the relcache entry goes.
-  index->rd_amcache = fresh;
-  return &fresh->space;
+  if (entry == nullptr) {
+    entry = remember(index, store, meta);
+    pg::call([&] { forget(nullptr); });
+  }
+  entry->space.meta = meta;
+  return pg::call([&] {
+    size_hints(index, entry);
+    store.set_hints(&entry->hints);
+    add_user(entry, user);
+    auto* copy = static_cast<tree::Space*>(MemoryContextAlloc(user, sizeof(tree::Space)));
+    *copy = entry->space;
+    return copy;
+  });
 }
 
 Relation open_index(Oid oid, LOCKMODE mode, bool owner_only) {

@@ -62,8 +62,9 @@ void register_options();
 const Options* index_options(Relation index);
 const OpclassInfo* opclass_info(Relation index);
 
-// The index's space, with the meta page as it is now; centre and rotation are cached in the relcache entry.
-const tree::Space* load_space(Relation index, tree::PageStore& store);
+// The index's space, with the meta page as it is now, in the memory of `user`. Centre, rotation and the hints that the
+// store receives are the session's and stay while `user` is neither reset nor deleted.
+const tree::Space* load_space(Relation index, pg::RelationStore& store, MemoryContext user);
 
 inline tree::RowId row_id(ItemPointer tid) { return {ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid)}; }
 

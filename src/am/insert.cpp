@@ -14,10 +14,10 @@ struct NoWatch final : tree::InsertWatch {
 void insert_vector(Relation index, const types::Vector* vector, tree::RowId row, MemoryContext context) {
   pg::ContextResource memory(context);
   pg::RelationStore store(index);
-  const tree::Space* space = load_space(index, store);
+  const tree::Space* space = load_space(index, store, context);
   if (space->meta.root == tree::kNoBlock && (space->dims() == 0 || static_cast<int>(space->dims()) == vector->dim)) {
     tree::fix_dimensions(store, static_cast<std::uint32_t>(vector->dim), memory);
-    space = load_space(index, store);
+    space = load_space(index, store, context);
   }
   if (static_cast<std::size_t>(vector->dim) != space->dims())
     pg::call([&] { report_dims(index, static_cast<int>(space->dims()), vector->dim); });

@@ -7,7 +7,7 @@
 
 #include "am/index.hpp"
 #include "longbow/tree/search.hpp"
-#include "pg/context_resource.hpp"
+#include "pg/scan_arena.hpp"
 #include "pg/settings.hpp"
 
 extern "C" {
@@ -57,9 +57,9 @@ void start(IndexScanDesc scan) {
       ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                       errmsg("longbow indexes can only be scanned with an MVCC snapshot")));
     });
-  auto* memory = make<pg::ContextResource>(s->memory, s->memory);
+  auto* memory = make<pg::ScanArena>(s->memory, s->memory);
   auto* store = make<pg::RelationStore>(s->memory, scan->indexRelation);
-  auto* space = make<tree::Space>(s->memory, *load_space(scan->indexRelation, *store));
+  const tree::Space* space = load_space(scan->indexRelation, *store, s->memory);
   const float* query = query_of(scan, *space, s->memory);
   tree::SearchOptions options;
   options.target_recall = static_cast<float>(pg::settings.target_recall);

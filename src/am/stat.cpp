@@ -22,7 +22,7 @@ struct Row {
 Row read_row(Relation index, MemoryContext context) {
   longbow::pg::ContextResource memory(context);
   longbow::pg::RelationStore store(index);
-  const longbow::tree::Space space = *longbow::am::load_space(index, store);
+  const longbow::tree::Space space = *longbow::am::load_space(index, store, context);
   return {space.meta, longbow::tree::collect_facts(store, space, memory)};
 }
 

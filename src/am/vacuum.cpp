@@ -34,7 +34,7 @@ IndexBulkDeleteResult* run(IndexVacuumInfo* info, IndexBulkDeleteResult* stats, 
     pg::ContextResource memory(context);
     pg::RelationStore store(info->index, pg::RelationStore::Mode::normal, pg::RelationStore::Pace::vacuum,
                             info->strategy);
-    const tree::SweepResult r = tree::sweep(store, *load_space(info->index, store), dead, memory);
+    const tree::SweepResult r = tree::sweep(store, *load_space(info->index, store, context), dead, memory);
     stats->num_pages = static_cast<BlockNumber>(r.pages);
     stats->num_index_tuples = static_cast<double>(r.rows);
     stats->tuples_removed += static_cast<double>(r.removed);

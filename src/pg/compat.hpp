@@ -70,3 +70,14 @@ inline void lb_restrict_search_path() {
   RestrictSearchPath();
 #endif
 }
+
+// The identity of a relation's file.
+#if PG_VERSION_NUM >= 160000
+using LbLocator = RelFileLocator;
+inline LbLocator lb_locator(Relation relation) { return relation->rd_locator; }
+inline bool lb_same_file(const LbLocator& a, const LbLocator& b) { return RelFileLocatorEquals(a, b); }
+#else
+using LbLocator = RelFileNode;
+inline LbLocator lb_locator(Relation relation) { return relation->rd_node; }
+inline bool lb_same_file(const LbLocator& a, const LbLocator& b) { return RelFileNodeEquals(a, b); }
+#endif

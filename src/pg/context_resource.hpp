@@ -6,6 +6,8 @@
 #include <memory_resource>
 #include <new>
 
+#include "longbow/base/error.hpp"
+
 extern "C" {
 #include "postgres.h"
 

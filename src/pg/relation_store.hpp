@@ -15,6 +15,13 @@ extern "C" {
 
 namespace longbow::pg {
 
+// Where a session last found an index's blocks in shared buffers. A hint is only that: the buffer's tag decides.
+struct BufferHints {
+  Buffer* at;         // by block number
+  BlockNumber size;
+  std::uint32_t uses; // of any hint; every so often the buffer table is asked instead
+};
+
 class RelationStore final : public tree::PageStore {
  public:
   enum class Mode : uint8 {
@@ -31,7 +38,7 @@ class RelationStore final : public tree::PageStore {
   void release(tree::PageHandle& handle) noexcept override;
   tree::PageHandle allocate() override;
   tree::BlockId block_count() override;
-  void prefetch(tree::BlockId block) override;
+  void prefetch(tree::BlockId block, std::size_t from, std::size_t bytes) noexcept override;
   void begin_change() override;
   std::uint8_t* edit(const tree::PageHandle& handle, bool fresh) override;
   void commit_change() override;
@@ -43,6 +50,8 @@ class RelationStore final : public tree::PageStore {
   void offer_free(tree::BlockId block) override;
   void tick() override;
 
+  // Uses and keeps hints from now on; they outlive the store.
+  void set_hints(BufferHints* hints) { hints_ = hints; }
   // Logs every page of a relation that was written in bulk mode.
   void log_everything();
 
@@ -56,6 +65,9 @@ class RelationStore final : public tree::PageStore {
   Mode mode_;
   Pace pace_;
   BufferAccessStrategy strategy_;
+  Buffer read(tree::BlockId block);
+
+  BufferHints* hints_ = nullptr;
   tree::BlockId known_blocks_ = 0;
   GenericXLogState* change_ = nullptr;
   std::uint8_t* images_[tree::kMaxChangePages] = {};

@@ -123,6 +123,9 @@ LB_OP I lane_numbers() { return _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7); }
 // table[v % 8] in each lane.
 LB_OP F lookup(F table, I v) { return _mm256_permutevar8x32_ps(table, v); }
 
+// A bit a lane: a < b.
+LB_OP unsigned below(F a, F b) { return static_cast<unsigned>(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ))); }
+
 // Replaces best and place by value and column in the lanes where value < best.
 LB_OP void take_lower(F& best, I& place, F value, I column) {
   const F lower = _mm256_cmp_ps(value, best, _CMP_LT_OQ);

@@ -119,6 +119,9 @@ LB_OP I lane_numbers() { return _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 
 // table[v % 16] in each lane.
 LB_OP F lookup(F table, I v) { return _mm512_maskz_permutexvar_ps(kAll, v, table); }
 
+// A bit a lane: a < b.
+LB_OP unsigned below(F a, F b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
+
 // Replaces best and place by value and column in the lanes where value < best.
 LB_OP void take_lower(F& best, I& place, F value, I column) {
   const __mmask16 less = _mm512_cmp_ps_mask(value, best, _CMP_LT_OQ);

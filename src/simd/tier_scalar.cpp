@@ -197,6 +197,16 @@ void nearest_packed(const float* x, std::size_t rows, const float* packed, const
   }
 }
 
+std::uint32_t block_score(const std::int32_t* acc, const float* add, const float* scale, const BlockScale& by,
+                          float threshold, float* estimate) noexcept {
+  std::uint32_t mask = 0;
+  for (std::size_t i = 0; i < kBlockRows; ++i) {
+    estimate[i] = (by.base + add[i]) + scale[i] * (by.step * (static_cast<float>(acc[i]) + by.offset));
+    mask |= static_cast<std::uint32_t>(estimate[i] < threshold) << i;
+  }
+  return mask;
+}
+
 }  // namespace
 
 constinit const Kernels kScalarKernels = {
@@ -206,6 +216,7 @@ constinit const Kernels kScalarKernels = {
     .cosine = cosine,
     .block_dot = {block_dot<1>, block_dot<2>, block_dot<4>, block_dot<8>},
     .block_l1 = {block_l1<1>, block_l1<2>, block_l1<4>, block_l1<8>},
+    .block_score = block_score,
     .refine_l2 = refine_l2,
     .refine_ip = refine_ip,
     .refine_l1 = refine_l1,

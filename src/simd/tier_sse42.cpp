@@ -111,6 +111,9 @@ LB_OP I lane_numbers() { return _mm_setr_epi32(0, 1, 2, 3); }
 
 [[maybe_unused]] LB_OP F lookup(F table, I) { return table; }  // never called: no table fits
 
+// A bit a lane: a < b.
+LB_OP unsigned below(F a, F b) { return static_cast<unsigned>(_mm_movemask_ps(_mm_cmplt_ps(a, b))); }
+
 // Replaces best and place by value and column in the lanes where value < best.
 LB_OP void take_lower(F& best, I& place, F value, I column) {
   const F lower = _mm_cmplt_ps(value, best);

@@ -132,7 +132,7 @@ std::size_t append_wide(PageStore& store, const Space& space, const PageRef& hea
   const auto lane = static_cast<unsigned>(target.slot % 16);
   // Refine pages from the last to the first, each chained to the next.
   BlockId chain = kNoBlock;
-  BlockId refine_blocks[8];
+  BlockId refine_blocks[kMostRefineSpan];
   const std::size_t refine_first = place_of_refine(g, target.slot).page;
   for (std::size_t i = g.refine_span; i-- > 0;) {
     const std::size_t page = refine_first + i;
@@ -145,7 +145,7 @@ std::size_t append_wide(PageStore& store, const Space& space, const PageRef& hea
     chain = refine_blocks[i] = part.page.block();
   }
   // The block's further pages; its first one carries the factors and comes with the head.
-  BlockId scan_blocks[16];
+  BlockId scan_blocks[kMostBlockPages];
   for (std::size_t i = 1; i < g.block_pages; ++i) {
     const std::size_t page = place.page + i;
     const Part part = open_part(store, head, PageKind::scan, g.scan_entry(page), page < before.scan_pages);

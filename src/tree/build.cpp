@@ -28,6 +28,7 @@ void settle(Meta& meta, std::uint32_t dims) {
   meta.dims = dims;
   if (meta.bits == 0) meta.bits = static_cast<std::uint8_t>(default_bits(dims));
   if (meta.leaf_size == 0) meta.leaf_size = default_leaf_size(dims);
+  meta.leaf_size = fitting_leaf_size(dims, meta.bits, meta.leaf_size);
 }
 
 void write_empty(PageStore& store, const Meta& meta) {

@@ -65,16 +65,18 @@ bool Descent::best_child(Step& step, PageRef& page, const float* vector) {
   const float base = l1 ? 0 : simd::kernels().inner_product(t_.data(), t_.data(), g.dims);
   BlockQuery query{q8_.data(), {}, t_.data()};
   query.scale = quant::quantize_query(vector, g.dims, q8_.size(), q8_.data());
-  BlockSums sums(g, query, l1);
+  BlockScorer scorer(g, query, l1 ? Form::taxicab : Form::squared);
+  scorer.set_base(base);
   float best = std::numeric_limits<float>::infinity();
   NodeRef child{kNoBlock, 0};
-  const bool whole = for_each_block<InnerFactors>(
-      store_, g, head_, page, &sums, [&](std::size_t first, const InnerFactors& f, const float* value) {
+  const bool whole =
+      for_each_block<InnerFactors>(store_, g, head_, page, &scorer, [&](std::size_t first, const InnerFactors& f) {
+        alignas(64) float d[16];
+        scorer.score(f.add, f.scale, best, d);
         for (std::size_t i = 0; i < 16 && first + i < head_.head.rows; ++i) {
           if (is_free(f, i)) continue;
-          const float d = l1 ? value[i] : base + f.add[i] + f.scale[i] * value[i];
-          if (d < best || child.node_id == 0) {
-            best = d;
+          if (d[i] < best || child.node_id == 0) {
+            best = d[i];
             child = {f.child[i], f.child_id[i]};
           }
         }
@@ -119,7 +121,7 @@ bool Descent::parent_of(NodeRef node, NodeRef& parent) {
     copy_head(space_, page, head_);
     bool here = false;
     const bool whole = for_each_block<InnerFactors>(
-        store_, space_.inner, head_, page, nullptr, [&](std::size_t first, const InnerFactors& f, const float*) {
+        store_, space_.inner, head_, page, nullptr, [&](std::size_t first, const InnerFactors& f) {
           for (std::size_t i = 0; i < 16 && first + i < head_.head.rows; ++i) {
             if (is_free(f, i)) continue;
             here = here || f.child_id[i] == node.node_id;

@@ -109,13 +109,14 @@ class Frontier {
     const float base = query_.base_of(centroid_.data(), t_.data());
     BlockQuery block = query_.block();
     block.t = t_.data();
-    BlockSums sums(g, block, space_.metric() == base::Metric::l1);
+    BlockScorer scorer(g, block, form_of(space_.metric()));
+    scorer.set_base(base);
     auto& target = entry.level == 1 ? leaves_ : inner_;
     const auto level = static_cast<std::uint16_t>(entry.level - 1);
-    const bool whole = for_each_block<InnerFactors>(
-        store_, g, head_, page, &sums, [&](std::size_t first, const InnerFactors& f, const float* value) {
+    const bool whole =
+        for_each_block<InnerFactors>(store_, g, head_, page, &scorer, [&](std::size_t first, const InnerFactors& f) {
           alignas(64) float key[16];
-          query_.estimate(base, f.add, f.scale, value, key);
+          scorer.score(f.add, f.scale, 0, key);
           for (std::size_t i = 0; i < 16 && first + i < head_.head.rows; ++i) {
             if (is_free(f, i)) continue;
             // A corrupted factor must not make the order undefined.

@@ -14,6 +14,11 @@ constexpr std::size_t kInlineCentroidBytes = 6400;
 // Bytes of one level's centroid codes that a query may read without a further level paying.
 constexpr std::size_t kFlatLevelBytes = 512 * 1024;
 
+// The part of the head that does not depend on the rows in use: directory, and the centroid if it is inline.
+std::size_t head_end(const Geometry& g) noexcept {
+  return g.centroid_offset + (g.centroid_span == 0 ? g.dims * sizeof(float) : 0);
+}
+
 constexpr std::size_t round_up(std::size_t n, std::size_t unit) { return (n + unit - 1) / unit * unit; }
 
 Geometry lay_out(std::size_t dims, unsigned bits, bool leaf, std::size_t max_rows) {
@@ -44,8 +49,7 @@ Geometry lay_out(std::size_t dims, unsigned bits, bool leaf, std::size_t max_row
   g.refine_capacity = g.refine_pages(g.max_rows);
   g.centroid_offset =
       kDirectoryOffset + (g.centroid_span + g.scan_capacity + g.refine_capacity) * sizeof(BlockId);
-  const std::size_t end = g.centroid_offset + (g.centroid_span == 0 ? dims * sizeof(float) : 0);
-  g.head_codes = round_up(end, 64);
+  g.head_codes = round_up(head_end(g), 64);
   const bool room = g.head_codes < kTrailerOffset && g.block_pages == 1 && g.centroid_span == 0;
   g.head_blocks = room ? (kTrailerOffset - g.head_codes) / block_bytes : 0;
   return g;
@@ -65,6 +69,11 @@ unsigned default_bits(std::size_t dims) noexcept { return dims < 192 ? 4 : dims 
 std::uint32_t default_leaf_size(std::size_t dims) noexcept {
   // Long rows make a leaf expensive to visit; very long ones must keep their directory small.
   return dims <= 256 ? 160 : dims <= 1024 ? 128 : dims <= 4096 ? 64 : 32;
+}
+
+std::uint32_t fitting_leaf_size(std::size_t dims, unsigned bits, std::uint32_t wanted) {
+  while (wanted > kMinLeafSize && head_end(leaf_geometry(dims, bits, wanted)) > kTrailerOffset) --wanted;
+  return wanted;
 }
 
 std::size_t target_fanout(std::size_t dims) noexcept {

@@ -107,7 +107,7 @@ void read_children(PageStore& store, const Space& space, NodeRef node, HeadCopy&
   if (!is_head_of(space, page.data(), node.node_id, node.head)) throw_corrupted(node.head, "an inner node was expected");
   copy_head(space, page, head);
   const bool whole = for_each_block<InnerFactors>(
-      store, space.inner, head, page, nullptr, [&](std::size_t first, const InnerFactors& f, const float*) {
+      store, space.inner, head, page, nullptr, [&](std::size_t first, const InnerFactors& f) {
         for (std::size_t i = 0; i < 16 && first + i < head.head.rows; ++i)
           if (!is_free(f, i)) children.push_back({f.child[i], f.child_id[i]});
       });

@@ -82,57 +82,85 @@ struct BlockQuery {
   const float* t = nullptr;  // L1: query - centroid of the node
 };
 
-// Sums of one block, page part by page part.
-class BlockSums {
+// How a block's sums become estimates of distances.
+enum class Form : std::uint8_t {
+  squared,  // base + add + scale * <q, v>: L2, cosine, and every descent but L1's
+  product,  // base + scale / 2 * <q, v>: inner product
+  taxicab,  // the sums themselves: L1
+};
+constexpr Form form_of(base::Metric metric) noexcept {
+  return metric == base::Metric::ip ? Form::product : metric == base::Metric::l1 ? Form::taxicab : Form::squared;
+}
+
+// Scores one block after another, page part by page part.
+class BlockScorer {
  public:
-  BlockSums(const Geometry& g, const BlockQuery& query, bool l1) noexcept
-      : dot_(simd::kernels().block_dot[simd::width_index(g.bits)]),
-        l1_(simd::kernels().block_l1[simd::width_index(g.bits)]),
+  BlockScorer(const Geometry& g, const BlockQuery& query, Form form) noexcept
+      : kernels_(simd::kernels()),
+        dot_(kernels_.block_dot[simd::width_index(g.bits)]),
+        l1_(kernels_.block_l1[simd::width_index(g.bits)]),
         query_(query),
         per_group_(32 / g.bits),
         dims_(g.dims),
-        use_l1_(l1),
-        offset_(-static_cast<float>((1U << g.bits) - 1) / 2.0F * static_cast<float>(query.scale.sum)) {}
+        form_(form) {
+    const float half = static_cast<float>((1U << g.bits) - 1) / 2.0F;
+    by_ = {0, query.scale.step * (form == Form::product ? 0.5F : 1.0F), -half * static_cast<float>(query.scale.sum)};
+  }
+
+  // The node's own part of the estimates.
+  void set_base(float base) noexcept { by_.base = base; }
 
   void begin() noexcept {
     std::memset(acc_, 0, sizeof acc_);
-    std::memset(value_, 0, sizeof value_);
+    if (form_ == Form::taxicab) std::memset(sum_, 0, sizeof sum_);
   }
   // Adds groups [first, first + count) whose codes start at `codes`; scale is the block's (for L1).
   void add(const std::uint8_t* codes, std::size_t first, std::size_t count, const float* scale) noexcept {
-    if (!use_l1_) {
+    if (form_ != Form::taxicab) {
       dot_(codes, count, query_.q8 + first * per_group_, acc_);
       return;
     }
     const std::size_t from = first * per_group_;
-    l1_(codes, std::min(dims_, from + count * per_group_) - from, query_.t + from, scale, value_);
+    l1_(codes, std::min(dims_, from + count * per_group_) - from, query_.t + from, scale, sum_);
   }
-  // <q, v> of each row, or for L1 the distance itself.
-  const float* finish() noexcept {
-    if (use_l1_) return value_;
-    for (int i = 0; i < 16; ++i) value_[i] = query_.scale.step * (static_cast<float>(acc_[i]) + offset_);
-    return value_;
+  // Writes the 16 estimates; a bit a row tells which are below the threshold.
+  std::uint32_t score(const float* add, const float* scale, float threshold, float* estimate) const noexcept {
+    static constexpr float kNothing[16] = {};
+    if (form_ != Form::taxicab)
+      return kernels_.block_score(acc_, form_ == Form::product ? kNothing : add, scale, by_, threshold, estimate);
+    std::uint32_t mask = 0;
+    for (std::uint32_t i = 0; i < 16; ++i) {
+      estimate[i] = sum_[i];
+      mask |= static_cast<std::uint32_t>(sum_[i] < threshold) << i;
+    }
+    return mask;
   }
 
  private:
+  const simd::Kernels& kernels_;
   simd::BlockDot dot_;
   simd::BlockL1 l1_;
   BlockQuery query_;
   std::size_t per_group_, dims_;
-  bool use_l1_;
-  float offset_;
+  Form form_;
+  simd::BlockScale by_{};
   alignas(64) std::int32_t acc_[16];
-  alignas(64) float value_[16];
+  alignas(64) float sum_[16];
 };
 
-// Calls on_block(first_slot, codes_or_null, factors, page_block) for each block of a node, in slot order. Codes are null for a block that
-// spans pages: use for_each_scored where sums are wanted. `head_page` is latched on entry and released on the way; at
-// most one latch is held at a time. Returns false if a page has changed hands.
+// Calls on_block(first_slot, factors) for each block of a node, in slot order, after the scorer (if any) has summed the
+// block. `head_page` is latched on entry and released on the way; at most one latch is held at a time. Returns false if
+// a page has changed hands.
 template <class Factors, class OnBlock>
-bool for_each_block(PageStore& store, const Geometry& g, const HeadCopy& head, PageRef& head_page, BlockSums* sums,
+bool for_each_block(PageStore& store, const Geometry& g, const HeadCopy& head, PageRef& head_page, BlockScorer* sums,
                     OnBlock&& on_block) {
   const std::size_t count = g.blocks(head.head.rows);
   const std::size_t in_head = std::min(count, g.head_blocks);
+  // The next page comes nearer while this one is scored.
+  const auto fetch_ahead = [&](std::size_t b) {
+    if (b < count) store.prefetch(head.directory[g.scan_entry(place_of_block(g, b).page)], 0, kPageBytes);
+  };
+  fetch_ahead(in_head);
   for (std::size_t b = 0; b < in_head; ++b) {
     const BlockPlace place = place_of_block(g, b);
     const auto& f = *reinterpret_cast<const Factors*>(head_page.data() + place.factors);
@@ -140,7 +168,7 @@ bool for_each_block(PageStore& store, const Geometry& g, const HeadCopy& head, P
       sums->begin();
       sums->add(head_page.data() + place.codes, 0, g.groups, f.scale);
     }
-    on_block(b * 16, f, sums != nullptr ? sums->finish() : nullptr);
+    on_block(b * 16, f);
   }
   head_page.reset();
   for (std::size_t b = in_head; b < count;) {
@@ -148,6 +176,7 @@ bool for_each_block(PageStore& store, const Geometry& g, const HeadCopy& head, P
     PageRef page(store, head.directory[g.scan_entry(first.page)], Latch::share);
     if (!belongs(page.data(), PageKind::scan, head.head.node_id)) return false;
     if (g.block_pages == 1) {
+      fetch_ahead(b + g.page_blocks);
       for (const std::size_t end = std::min(count, b + g.page_blocks); b < end; ++b) {
         const BlockPlace place = place_of_block(g, b);
         const auto& f = *reinterpret_cast<const Factors*>(page.data() + place.factors);
@@ -155,7 +184,7 @@ bool for_each_block(PageStore& store, const Geometry& g, const HeadCopy& head, P
           sums->begin();
           sums->add(page.data() + place.codes, 0, g.groups, f.scale);
         }
-        on_block(b * 16, f, sums != nullptr ? sums->finish() : nullptr);
+        on_block(b * 16, f);
       }
       continue;
     }
@@ -172,7 +201,7 @@ bool for_each_block(PageStore& store, const Geometry& g, const HeadCopy& head, P
       }
     }
     page.reset();
-    on_block(b * 16, f, sums != nullptr ? sums->finish() : nullptr);
+    on_block(b * 16, f);
     ++b;
   }
   return true;

@@ -72,20 +72,6 @@ class Query {
       default: return k.l2_squared(vector_.data(), centroid, vector_.size());
     }
   }
-  // Estimates of a block's 16 rows from their sums and factors.
-  void estimate(float base, const float* add, const float* scale, const float* value, float* out) const noexcept {
-    switch (space_.metric()) {
-      case base::Metric::ip:
-        for (int i = 0; i < 16; ++i) out[i] = base + 0.5F * scale[i] * value[i];
-        break;
-      case base::Metric::l1:
-        for (int i = 0; i < 16; ++i) out[i] = value[i];
-        break;
-      default:
-        for (int i = 0; i < 16; ++i) out[i] = base + add[i] + scale[i] * value[i];
-    }
-  }
-
  private:
   void finish() noexcept {
     block_.q8 = q8_.data();

@@ -103,7 +103,8 @@ struct Search::State {
   void begin_tree();
   void visit(NodeRef first);
   void visit_one(NodeRef node);
-  void collect(std::size_t first, const LeafFactors& f, const float* estimate, std::uint32_t visit_index);
+  void collect(std::size_t first, std::uint32_t mask, const LeafFactors& f, const float* estimate,
+               std::uint32_t visit_index);
   void trim();
   void take_best(std::size_t count, std::size_t wanted);
   void refine_into_ready(std::size_t count);
@@ -194,26 +195,29 @@ void Search::State::visit_one(NodeRef node) {
     }
   }
   visits.push_back(v);
-  BlockSums sums(g, block, l1);
-  const bool whole = for_each_block<LeafFactors>(
-      store, g, head, page, ranking == Ranking::scored ? &sums : nullptr,
-      [&](std::size_t first, const LeafFactors& f, const float* value) {
-        alignas(64) float estimate[16];
-        if (value != nullptr)
-          query.estimate(base, f.add, f.scale, value, estimate);
-        else
-          std::fill_n(estimate, 16, 0.0F);
-        collect(first, f, estimate, index);
-      });
+  const bool scored = ranking == Ranking::scored;
+  BlockScorer scorer(g, block, form_of(space.metric()));
+  scorer.set_base(base);
+  const bool whole = for_each_block<LeafFactors>(store, g, head, page, scored ? &scorer : nullptr,
+                                                 [&](std::size_t first, const LeafFactors& f) {
+                                                   alignas(64) float estimate[16] = {};
+                                                   std::uint32_t mask = 0xFFFF;
+                                                   if (scored) {
+                                                     const std::uint32_t below =
+                                                         scorer.score(f.add, f.scale, threshold, estimate);
+                                                     if (prune) mask = below;
+                                                   }
+                                                   collect(first, mask, f, estimate, index);
+                                                 });
   if (!whole) lost = true;
 }
 
-void Search::State::collect(std::size_t first, const LeafFactors& f, const float* estimate,
+void Search::State::collect(std::size_t first, std::uint32_t mask, const LeafFactors& f, const float* estimate,
                             std::uint32_t visit_index) {
   const Geometry& g = space.leaf;
   const std::size_t end = std::min<std::size_t>(16, head.head.rows - first);
-  for (std::size_t i = 0; i < end; ++i) {
-    if (prune && !(estimate[i] < threshold)) continue;
+  for (mask &= (1U << end) - 1; mask != 0; mask &= mask - 1) {
+    const auto i = static_cast<std::size_t>(__builtin_ctz(mask));
     if (is_free(f, i)) continue;
     const RowId row{f.row_block[i], f.row_offset[i]};
     if (!prune && returned.contains(key_of(row))) continue;
@@ -248,6 +252,9 @@ void Search::State::refine_into_ready(std::size_t count) {
   std::sort(pool.begin(), split, [](const Candidate& a, const Candidate& b) { return a.refine_block < b.refine_block; });
   ready.clear();
   given = 0;
+  for (auto it = pool.begin(); it != split; ++it)
+    if (g.refine_span == 1)
+      store.prefetch(it->refine_block, place_of_refine(g, it->slot).offset, g.refine_bytes);
   PageRef page;
   for (auto it = pool.begin(); it != split; ++it) {
     const Visit& v = visits[it->visit];
@@ -311,6 +318,7 @@ bool Search::State::run_wave() {
   const std::size_t end = frontier.prepare(probes);
   bool full = false;
   while (visited < end && !lost && !frontier.lost()) {
+    if (visited + 1 < end) store.prefetch(frontier.leaf(visited + 1).node.head, 0, kPageBytes);
     visit(frontier.leaf(visited++).node);
     if (options.max_rows > 0 && counters.rows_scored >= options.max_rows) break;
     full = !prune && pool.size() * sizeof(Candidate) + leaf_t.size() * sizeof(float) > options.memory_limit;

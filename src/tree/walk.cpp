@@ -35,7 +35,7 @@ void list_leaves(PageStore& store, const Space& space, std::pmr::vector<NodeRef>
     if (inner != nullptr) inner->push_back(step.node);
     copy_head(space, page, head);
     const bool whole = for_each_block<InnerFactors>(
-        store, space.inner, head, page, nullptr, [&](std::size_t first, const InnerFactors& f, const float*) {
+        store, space.inner, head, page, nullptr, [&](std::size_t first, const InnerFactors& f) {
           for (std::size_t i = 0; i < 16 && first + i < head.head.rows; ++i)
             if (!is_free(f, i))
               todo.push_back({{f.child[i], f.child_id[i]}, static_cast<std::uint16_t>(step.level - 1)});

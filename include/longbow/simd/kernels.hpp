@@ -31,6 +31,11 @@ struct GridSums {
   float squared;  // <v, v>
 };
 
+// What block_score brings from the query and the node: see there.
+struct BlockScale {
+  float base, step, offset;
+};
+
 struct Nearest {
   std::uint32_t index;  // column with the smallest value
   float value;          // that value
@@ -53,6 +58,10 @@ struct Kernels {
   // -- block scan, one function a code width: [0] 1 bit, [1] 2 bits, [2] 4 bits, [3] 8 bits
   BlockDot block_dot[4];
   BlockL1 block_l1[4];
+  // Estimates of a block's rows: estimate[i] = base + add[i] + scale[i] * (step * (acc[i] + offset)); bit i of the
+  // result is set where estimate[i] < threshold.
+  std::uint32_t (*block_score)(const std::int32_t* acc, const float* add, const float* scale, const BlockScale& by,
+                               float threshold, float* estimate) noexcept;
 
   // -- refine: one row of unsigned 8-bit codes u against a float query; v = u - 127.5
   float (*refine_l2)(const std::uint8_t* u, const float* t, float scale, std::size_t n) noexcept;  // sum (t-scale*v)^2

@@ -55,12 +55,18 @@ struct Geometry {
 inline constexpr std::uint32_t kMinLeafSize = 16;
 inline constexpr std::uint32_t kMaxLeafSize = 1024;
 
+// Pages that a leaf's block of 16 rows or one row's refine codes span at kMaxDims: 17 with 4-bit codes, and 2.
+inline constexpr std::size_t kMostBlockPages = 17;
+inline constexpr std::size_t kMostRefineSpan = 2;
+
 Geometry leaf_geometry(std::size_t dims, unsigned bits, std::size_t leaf_size);
 Geometry inner_geometry(std::size_t dims);
 
 // Defaults where the user names nothing.
 unsigned default_bits(std::size_t dims) noexcept;
 std::uint32_t default_leaf_size(std::size_t dims) noexcept;
+// The leaf size asked for, or the largest whose directory still fits the leaf's head page: long rows take many pages.
+std::uint32_t fitting_leaf_size(std::size_t dims, unsigned bits, std::uint32_t wanted);
 // Children an inner node is built for; a tree with no more leaves than twice that has one inner node.
 std::size_t target_fanout(std::size_t dims) noexcept;
 

@@ -33,8 +33,8 @@ class PageStore {
   // A page nobody else uses, latched exclusively: recycled or new. Its first edit must be fresh.
   virtual PageHandle allocate() = 0;
   virtual BlockId block_count() = 0;
-  // Reads ahead without waiting, where that helps.
-  virtual void prefetch(BlockId) {}
+  // Brings bytes of a page towards the CPU if it is known to be in memory; never waits, never reads from disk.
+  virtual void prefetch(BlockId /*block*/, std::size_t /*from*/, std::size_t /*bytes*/) noexcept {}
 
   // One atomic change: begin, edit each page (held exclusively), commit. edit() returns the writable image; `fresh`
   // clears it first. The image is visible to others only after commit.
