@@ -20,28 +20,29 @@ SELECT op, q, whole('small', op, q::vector, true)
 FROM unnest('{<->,<#>,<=>,<+>}'::text[]) op,
      unnest('{"[1,2,3]","[0,0,0]","[-1,0,1e-3]","[1e30,-1e30,1e30]","[1e-30,1e-30,0]","[3e38,3e38,3e38]","[1e-45,0,0]"}'::text[]) q;
 SET enable_seqscan = off;
-SELECT id, v <=> '[1,1,0]' AS d FROM small ORDER BY v <=> '[1,1,0]' OFFSET 7;
+SELECT id, round((v <=> '[1,1,0]')::numeric, 4) AS d FROM small ORDER BY v <=> '[1,1,0]' OFFSET 7;
 -- A NULL query: every row.
-EXPLAIN (COSTS OFF) SELECT id FROM small ORDER BY v <=> (SELECT NULL::vector);
-SELECT op, whole('small', op, NULL, true) FROM unnest('{<->,<#>,<=>,<+>}'::text[]) op;
-SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM small ORDER BY v <=> (SELECT NULL::vector)) s;
-SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM small ORDER BY v <-> (SELECT NULL::vector)) s;
+SELECT op, uses_index(format('SELECT id FROM small ORDER BY v %s (SELECT NULL::vector)', op)) FROM unnest('{<->,<#>,<=>,<+>}'::text[]) op;
+SELECT count(*), count(DISTINCT id), count(d) FROM (SELECT id, v <-> (SELECT NULL::vector) AS d FROM small ORDER BY 2) s;
+SELECT count(*), count(DISTINCT id), count(d) FROM (SELECT id, v <#> (SELECT NULL::vector) AS d FROM small ORDER BY 2) s;
+SELECT count(*), count(DISTINCT id), count(d) FROM (SELECT id, v <=> (SELECT NULL::vector) AS d FROM small ORDER BY 2) s;
+SELECT count(*), count(DISTINCT id), count(d) FROM (SELECT id, v <+> (SELECT NULL::vector) AS d FROM small ORDER BY 2) s;
 RESET enable_seqscan;
 DROP TABLE small;
 
 -- Many rows of all magnitudes, some NULL, some zero: every row once, the same distances, NaN and NULL last.
+CREATE FUNCTION scaled(q vector, s float8) RETURNS vector LANGUAGE sql AS
+$$ SELECT array_agg(CASE WHEN abs(x * s) < 1e-45 THEN 0 ELSE x * s END ORDER BY i)::vector FROM unnest(q::real[]) WITH ORDINALITY u(x, i) $$;
 CREATE TABLE mixed (id int, v vector(20));
 INSERT INTO mixed
   SELECT i, CASE WHEN i % 50 = 0 THEN NULL WHEN i % 50 = 1 THEN array_fill(0, ARRAY[20])::vector
-                 ELSE (SELECT array_agg(x * s)::vector FROM unnest(vec(i, 20)::real[]) x) END
-  FROM generate_series(1, 4000) i,
-       LATERAL (SELECT (CASE i % 97 WHEN 10 THEN 1e30 WHEN 11 THEN 1e-30 WHEN 12 THEN 1e15 WHEN 13 THEN 1e-15 WHEN 14 THEN 1e-38
-                        WHEN 15 THEN 1e19 WHEN 16 THEN 3e38 WHEN 17 THEN 1e-44 WHEN 18 THEN 1e10 ELSE 1 END)::real AS s) m;
-CREATE FUNCTION scaled(q vector, s real) RETURNS vector LANGUAGE sql AS 'SELECT array_agg(x * s)::vector FROM unnest(q::real[]) x';
-CREATE FUNCTION all_orders() RETURNS TABLE (op text, scale real, result text) LANGUAGE plpgsql AS $$
+                 ELSE scaled(vec(i, 20), CASE i % 97 WHEN 10 THEN 1e30 WHEN 11 THEN 1e-30 WHEN 12 THEN 1e15 WHEN 13 THEN 1e-15 WHEN 14 THEN 1e-38
+                        WHEN 15 THEN 1e19 WHEN 16 THEN 3e38 WHEN 17 THEN 1e-44 WHEN 18 THEN 1e10 ELSE 1 END) END
+  FROM generate_series(1, 4000) i;
+CREATE FUNCTION all_orders() RETURNS TABLE (op text, scale float8, result text) LANGUAGE plpgsql AS $$
 BEGIN
   FOREACH op IN ARRAY '{<->,<#>,<=>,<+>}'::text[] LOOP
-    FOREACH scale IN ARRAY '{0,1,-1,1e-30,1e30,1e15,1e-15,3e38,1e-44}'::real[] LOOP
+    FOREACH scale IN ARRAY '{0,1,-1,1e-30,1e30,1e15,1e-15,3e38,1e-44}'::float8[] LOOP
       result := whole('mixed', op, scaled(vec(77, 20), scale));
       RETURN NEXT;
     END LOOP;
@@ -53,7 +54,7 @@ CREATE INDEX mixed_cosine ON mixed USING longbow (v vector_cosine_ops) WITH (lea
 CREATE INDEX mixed_l1 ON mixed USING longbow (v vector_l1_ops) WITH (leaf_size = 32);
 SELECT result, count(*) FROM all_orders() GROUP BY 1;
 SELECT longbow_check('mixed_l2'), longbow_check('mixed_ip'), longbow_check('mixed_cosine'), longbow_check('mixed_l1');
--- The same rows put in one by one by one.
+-- The same rows put in later.
 CREATE TABLE later (LIKE mixed);
 CREATE INDEX later_l2 ON later USING longbow (v vector_l2_ops) WITH (leaf_size = 32);
 CREATE INDEX later_ip ON later USING longbow (v vector_ip_ops) WITH (leaf_size = 32);

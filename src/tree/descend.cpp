@@ -105,14 +105,14 @@ NodeRef Descent::leaf_of(const float* vector) {
   throw_corrupted(kMetaBlock, "no path leads to a leaf");
 }
 
-bool Descent::parent_of(NodeRef node, NodeRef& parent) {
+bool Descent::parent_of(NodeRef node, std::uint16_t level, NodeRef& parent) {
   const Meta meta = read_meta(store_);
   std::pmr::vector<Step> todo(centroid_.get_allocator().resource());
   todo.push_back({{meta.root, meta.root_id}, static_cast<std::uint16_t>(meta.height - 1)});
   while (!todo.empty()) {
     const Step step = todo.back();
     todo.pop_back();
-    if (step.level == 0) continue;
+    if (step.level <= level) continue;
     store_.tick();
     PageRef page(store_, step.node.head, Latch::share);
     if (!is_head_of(space_, page.data(), step.node.node_id, step.node.head))
@@ -124,8 +124,9 @@ bool Descent::parent_of(NodeRef node, NodeRef& parent) {
         store_, space_.inner, head_, page, nullptr, [&](std::size_t first, const InnerFactors& f) {
           for (std::size_t i = 0; i < 16 && first + i < head_.head.rows; ++i) {
             if (is_free(f, i)) continue;
-            here = here || f.child_id[i] == node.node_id;
-            if (step.level > 1)
+            if (step.level == level + 1)
+              here = here || f.child_id[i] == node.node_id;
+            else
               todo.push_back({{f.child[i], f.child_id[i]}, static_cast<std::uint16_t>(step.level - 1)});
           }
         });

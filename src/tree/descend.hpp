@@ -13,8 +13,9 @@ class Descent {
   Descent(PageStore& store, const Space& space, std::pmr::memory_resource& memory);
   // The nearest leaf; reads the root from the meta page anew on a conflict with a split.
   NodeRef leaf_of(const float* vector);
-  // The parent of a node one level below it, found by looking through the inner nodes; false if there is none.
-  bool parent_of(NodeRef node, NodeRef& parent);
+  // The parent of a node of that level, found by looking through the inner nodes above it; false if there is none. The
+  // caller may hold the node's own head.
+  bool parent_of(NodeRef node, std::uint16_t level, NodeRef& parent);
 
  private:
   struct Step {

@@ -49,7 +49,8 @@ std::uint32_t planned_probes(const Meta& meta, float target_recall, double k) no
     const double slope = k <= 100 ? std::log(at100 / at10) / std::log(10.0) : 0.8;
     probes = k <= 100 ? at10 * std::pow(k / 10, slope) : at100 * std::pow(k / 100, slope);
   }
-  return static_cast<std::uint32_t>(std::clamp(std::ceil(probes), 1.0, leaves));
+  // A spoilt curve may give anything, NaN too.
+  return probes < leaves ? static_cast<std::uint32_t>(std::max(1.0, std::ceil(probes))) : static_cast<std::uint32_t>(leaves);
 }
 
 std::size_t planned_refine(unsigned bits, double k) noexcept {

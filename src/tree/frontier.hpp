@@ -24,7 +24,12 @@ class Frontier {
       : store_(store),
         space_(space),
         query_(query),
-        leaves_(&memory),
+        keys_(&memory),
+        heads_(&memory),
+        ids_(&memory),
+        order_(&memory),
+        near_(&memory),
+        sample_(&memory),
         inner_(&memory),
         seen_(memory),
         head_(memory),
@@ -33,41 +38,82 @@ class Frontier {
 
   // Starts at the root of a freshly read meta page.
   void reset(const Meta& meta) {
-    leaves_.clear();
+    keys_.clear();
+    heads_.clear();
+    ids_.clear();
+    order_.clear();
     inner_.clear();
     seen_.clear();
-    sorted_ = 0;
-    opened_ = 0;
+    known_ = opened_ = 0;
     Entry root{0, {meta.root, meta.root_id}, static_cast<std::uint16_t>(meta.height - 1)};
     if (meta.root == kNoBlock || meta.height == 0) return;
-    (root.level == 0 ? leaves_ : inner_).push_back(root);
+    if (root.level > 0) {
+      inner_.push_back(root);
+    } else {
+      keys_.push_back(0);
+      heads_.push_back(root.node.head);
+      ids_.push_back(root.node.node_id);
+      known_ = 1;
+    }
   }
 
   // Makes the first `count` leaves available in order, as far as there are so many; returns how many there are.
   std::size_t prepare(std::size_t count) {
-    while (!inner_.empty() && (leaves_.size() < count * kLeavesAhead || opened_ < kInnerAtLeast)) open_nearest();
-    const std::size_t end = std::min(count, leaves_.size());
-    if (end > sorted_) {
-      const auto nearer = [](const Entry& a, const Entry& b) { return a.key < b.key; };
-      const auto from = leaves_.begin() + static_cast<std::ptrdiff_t>(sorted_);
-      const auto to = leaves_.begin() + static_cast<std::ptrdiff_t>(end);
-      if (to != leaves_.end()) std::nth_element(from, to - 1, leaves_.end(), nearer);
-      std::sort(from, to, nearer);
-      sorted_ = end;
-    }
-    return end;
+    while (!inner_.empty() && (known_ < count * kLeavesAhead || opened_ < kInnerAtLeast)) open_nearest();
+    const std::size_t end = std::min(count, known_);
+    if (end > order_.size()) take_nearest(end - order_.size());
+    return order_.size() < end ? order_.size() : end;
   }
-  [[nodiscard]] const Entry& leaf(std::size_t i) const noexcept { return leaves_[i]; }
+  [[nodiscard]] NodeRef leaf(std::size_t i) const noexcept { return {heads_[order_[i]], ids_[order_[i]]}; }
   [[nodiscard]] bool complete() const noexcept { return inner_.empty(); }
-  [[nodiscard]] std::size_t known() const noexcept { return leaves_.size(); }
+  [[nodiscard]] std::size_t known() const noexcept { return known_; }
   // An inner page changed hands under us: the caller starts again at the root.
   [[nodiscard]] bool lost() const noexcept { return lost_; }
   void forget_loss() noexcept { lost_ = false; }
 
  private:
   // Leaves known for each leaf that is visited: the slack that lets a far inner node's near leaf come in time.
-  static constexpr std::size_t kLeavesAhead = 8;
+  static constexpr std::size_t kLeavesAhead = 16;
   static constexpr std::size_t kInnerAtLeast = 4;
+  // One key in so many is looked at to guess where the wanted ones end.
+  static constexpr std::size_t kSampleEvery = 8;
+
+  // Appends the next `wanted` nearest leaves to the order. A few hundred of thousands are wanted: a bar guessed from a
+  // sample keeps the rest out of the selection. What is taken gets the key infinity, as free slots have.
+  void take_nearest(std::size_t wanted) {
+    std::size_t found = 0;
+    if (keys_.size() > 8 * wanted && keys_.size() > 512) {
+      sample_.clear();
+      for (std::size_t i = 0; i < keys_.size(); i += kSampleEvery)
+        if (keys_[i] < kTaken) sample_.push_back(keys_[i]);
+      const std::size_t rank = wanted / kSampleEvery * 3 / 2 + 8;
+      if (rank < sample_.size()) {
+        std::nth_element(sample_.begin(), sample_.begin() + static_cast<std::ptrdiff_t>(rank), sample_.end());
+        found = gather(sample_[rank]);
+      }
+    }
+    if (found < wanted) found = gather(std::numeric_limits<float>::max());
+    const auto nearer = [this](std::uint32_t a, std::uint32_t b) { return keys_[a] < keys_[b]; };
+    const std::size_t take = std::min(wanted, found);
+    const auto end = near_.begin() + static_cast<std::ptrdiff_t>(take);
+    if (take < found) std::nth_element(near_.begin(), end - 1, near_.begin() + static_cast<std::ptrdiff_t>(found), nearer);
+    std::sort(near_.begin(), end, nearer);
+    for (auto it = near_.begin(); it != end; ++it) {
+      order_.push_back(*it);
+      keys_[*it] = kTaken;
+    }
+  }
+
+  // Collects the leaves with keys up to the bar; returns how many.
+  std::size_t gather(float bar) {
+    near_.resize(keys_.size());
+    std::size_t found = 0;
+    for (std::size_t i = 0; i < keys_.size(); ++i) {
+      near_[found] = static_cast<std::uint32_t>(i);
+      found += keys_[i] <= bar ? 1 : 0;
+    }
+    return found;
+  }
 
   void open_nearest() {
     const auto nearest =
@@ -111,30 +157,56 @@ class Frontier {
     block.t = t_.data();
     BlockScorer scorer(g, block, form_of(space_.metric()));
     scorer.set_base(base);
-    auto& target = entry.level == 1 ? leaves_ : inner_;
     const auto level = static_cast<std::uint16_t>(entry.level - 1);
     const bool whole =
         for_each_block<InnerFactors>(store_, g, head_, page, &scorer, [&](std::size_t first, const InnerFactors& f) {
           alignas(64) float key[16];
           scorer.score(f.add, f.scale, 0, key);
-          for (std::size_t i = 0; i < 16 && first + i < head_.head.rows; ++i) {
-            if (is_free(f, i)) continue;
-            // A corrupted factor must not make the order undefined.
-            const float safe = key[i] == key[i] ? key[i] : std::numeric_limits<float>::max();
-            target.push_back({safe, {f.child[i], f.child_id[i]}, level});
-          }
+          const std::size_t count = std::min<std::size_t>(16, head_.head.rows - first);
+          if (level == 0)
+            add_leaves(key, f, count);
+          else
+            for (std::size_t i = 0; i < count; ++i)
+              if (!is_free(f, i)) inner_.push_back({safe(key[i]), {f.child[i], f.child_id[i]}, level});
         });
     if (!whole) lost_ = true;
   }
 
+  // A corrupted factor must not make the order undefined.
+  static float safe(float key) noexcept { return key == key && key < kTaken ? key : std::numeric_limits<float>::max(); }
+
+  // Copies a block of leaves whole; free slots count as taken.
+  void add_leaves(const float* key, const InnerFactors& f, std::size_t count) {
+    const std::size_t at = keys_.size();
+    keys_.resize(at + count);
+    heads_.insert(heads_.end(), f.child, f.child + count);
+    ids_.insert(ids_.end(), f.child_id, f.child_id + count);
+    std::size_t free = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const bool none = f.child_id[i] == 0;
+      keys_[at + i] = none ? kTaken : safe(key[i]);
+      free += none ? 1 : 0;
+    }
+    known_ += count - free;
+  }
+
+  static constexpr float kTaken = std::numeric_limits<float>::infinity();
+
   PageStore& store_;
   const Space& space_;
   const Query& query_;
-  std::pmr::vector<Entry> leaves_, inner_;
+  // The leaves known so far: key (kTaken once in the order), head and id.
+  std::pmr::vector<float> keys_;
+  std::pmr::vector<BlockId> heads_;
+  std::pmr::vector<std::uint32_t> ids_;
+  std::pmr::vector<std::uint32_t> order_;  // the nearest ones, sorted
+  std::pmr::vector<std::uint32_t> near_;
+  std::pmr::vector<float> sample_;
+  std::pmr::vector<Entry> inner_;
   mem::FlatSet seen_;
   HeadCopy head_;
   std::pmr::vector<float> centroid_, t_;
-  std::size_t sorted_ = 0, opened_ = 0;
+  std::size_t known_ = 0, opened_ = 0;
   bool lost_ = false;
 };
 

@@ -68,7 +68,7 @@ unsigned default_bits(std::size_t dims) noexcept { return dims < 192 ? 4 : dims 
 
 std::uint32_t default_leaf_size(std::size_t dims) noexcept {
   // Long rows make a leaf expensive to visit; very long ones must keep their directory small.
-  return dims <= 256 ? 160 : dims <= 1024 ? 128 : dims <= 4096 ? 64 : 32;
+  return dims <= 256 ? 104 : dims <= 1024 ? 128 : dims <= 4096 ? 64 : 32;
 }
 
 std::uint32_t fitting_leaf_size(std::size_t dims, unsigned bits, std::uint32_t wanted) {
@@ -77,7 +77,7 @@ std::uint32_t fitting_leaf_size(std::size_t dims, unsigned bits, std::uint32_t w
 }
 
 std::size_t target_fanout(std::size_t dims) noexcept {
-  return std::clamp<std::size_t>(kFlatLevelBytes / quant::padded_dims(dims, kInnerBits), 64, 2048);
+  return std::clamp<std::size_t>(kFlatLevelBytes / quant::padded_dims(dims, kInnerBits), 64, 4096);
 }
 
 }  // namespace longbow::tree

@@ -9,56 +9,22 @@ namespace longbow::tree {
 
 namespace {
 
-// Two free slots of one block of an inner node.
-struct Room {
-  std::size_t block;
-  std::size_t slot[2];  // within the block
-};
-
-const InnerFactors& factors_on(const std::uint8_t* page, const BlockPlace& place) {
-  return *reinterpret_cast<const InnerFactors*>(page + place.factors);
-}
-
-// The page that holds a block's factors: the head itself or one of its scan pages.
-class FactorPage {
- public:
-  FactorPage(PageStore& store, const Geometry& g, const PageRef& head, std::size_t block, Latch latch)
-      : place_(place_of_block(g, block)), head_(&head) {
-    if (place_.in_head) return;
-    const auto* directory = reinterpret_cast<const BlockId*>(head.data() + kDirectoryOffset);
-    page_ = PageRef(store, directory[g.scan_entry(place_.page)], latch);
-    if (!belongs(page_.data(), PageKind::scan, node_head(head.data()).node_id))
-      throw_corrupted(head.block(), "a page of the inner node is not its own");
-  }
-  [[nodiscard]] const PageRef& page() const noexcept { return place_.in_head ? *head_ : page_; }
-  [[nodiscard]] const BlockPlace& place() const noexcept { return place_; }
-  [[nodiscard]] const InnerFactors& factors() const noexcept { return factors_on(page().data(), place_); }
-
- private:
-  BlockPlace place_;
-  const PageRef* head_;
-  PageRef page_;
-};
-
-bool find_room(PageStore& store, const Geometry& g, const PageRef& head, Room& room) {
+// Finds the slot of a child by its id; id 0 finds a free one.
+bool find_slot(PageStore& store, const Geometry& g, const PageRef& head, std::uint32_t id, std::size_t& slot) {
   const NodeHead& h = node_head(head.data());
+  const auto* directory = reinterpret_cast<const BlockId*>(head.data() + kDirectoryOffset);
   for (std::size_t b = 0; b < g.blocks(h.rows); ++b) {
-    const FactorPage page(store, g, head, b, Latch::share);
-    std::size_t found = 0;
-    for (std::size_t i = 0; i < 16 && b * 16 + i < h.rows && found < 2; ++i)
-      if (is_free(page.factors(), i)) room.slot[found++] = i;
-    room.block = b;
-    if (found == 2) return true;
-  }
-  return false;
-}
-
-bool find_child(PageStore& store, const Geometry& g, const PageRef& head, std::uint32_t id, std::size_t& slot) {
-  const NodeHead& h = node_head(head.data());
-  for (std::size_t b = 0; b < g.blocks(h.rows); ++b) {
-    const FactorPage page(store, g, head, b, Latch::share);
+    const BlockPlace place = place_of_block(g, b);
+    PageRef page;
+    if (!place.in_head) {
+      page = PageRef(store, directory[g.scan_entry(place.page)], Latch::share);
+      if (!belongs(page.data(), PageKind::scan, h.node_id))
+        throw_corrupted(head.block(), "a page of the inner node is not its own");
+    }
+    const std::uint8_t* data = place.in_head ? head.data() : page.data();
+    const auto& f = *reinterpret_cast<const InnerFactors*>(data + place.factors);
     for (std::size_t i = 0; i < 16 && b * 16 + i < h.rows; ++i)
-      if (page.factors().child_id[i] == id) {
+      if (f.child_id[i] == id) {
         slot = b * 16 + i;
         return true;
       }
@@ -70,7 +36,7 @@ bool find_child(PageStore& store, const Geometry& g, const PageRef& head, std::u
 bool add_block(PageStore& store, const Geometry& g, const PageRef& head) {
   const NodeHead h = node_head(head.data());
   const std::size_t rows = std::min(g.max_rows, (g.blocks(h.rows) + 1) * 16);
-  if (rows < h.rows + 2) return false;
+  if (rows <= h.rows) return false;
   const std::size_t pages = g.scan_pages(rows);
   if (pages > g.scan_capacity) return false;
   BlockId fresh[64];
@@ -204,14 +170,14 @@ void make_room_above(PageStore& store, const Space& space, NodeRef node, std::ui
   Descent descent(store, space, memory);
   NodeRef parent;
   for (int attempt = 0; attempt < 4; ++attempt) {
-    if (!descent.parent_of(node, parent)) {
+    if (!descent.parent_of(node, level, parent)) {
       const Meta meta = read_meta(store);
       if (meta.root == node.head && meta.root_id == node.node_id && meta.height == level + 1U) return;
       throw_corrupted(node.head, "a node has no parent");
     }
     PageRef head = open_inner(store, space, parent);
-    Room room;
-    if (find_room(store, space.inner, head, room) || add_block(store, space.inner, head)) return;
+    std::size_t free = 0;
+    if (find_slot(store, space.inner, head, 0, free) || add_block(store, space.inner, head)) return;
     head.reset();
     split_inner(store, space, parent, memory);
   }
@@ -223,14 +189,15 @@ void link_replacement(PageStore& store, const Space& space, const PageRef& old_h
   const Geometry& g = space.inner;
   Descent descent(store, space, memory);
   NodeRef parent;
-  if (!descent.parent_of(what.old_node, parent)) {
+  if (!descent.parent_of(what.old_node, what.level, parent)) {
     link_new_root(store, space, old_head, what, memory);
     return;
   }
   const PageRef head = open_inner(store, space, parent);
-  Room room{};
-  std::size_t old_slot = 0;
-  if (!find_room(store, g, head, room) || !find_child(store, g, head, what.old_node.node_id, old_slot))
+  // The first new child takes the old one's slot: whoever reads the pages one by one meets the old child or that one,
+  // and from either the links lead to both.
+  std::size_t slot[2] = {};
+  if (!find_slot(store, g, head, what.old_node.node_id, slot[0]) || !find_slot(store, g, head, 0, slot[1]))
     throw_corrupted(parent.head, "a parent has lost its child or its room");
   HeadCopy copy(memory);
   copy_head(space, head, copy);
@@ -239,48 +206,45 @@ void link_replacement(PageStore& store, const Space& space, const PageRef& old_h
     throw_corrupted(parent.head, "a centroid page is not its node's own");
   std::pmr::vector<std::uint8_t> codes(2 * g.dims, &memory);
   quant::ScanFactors scan[2];
-  for (int s = 0; s < 2; ++s)
-    scan[s] = encode_child(space, parent_centroid.data(), what.to[s].centroid, residual.data(),
-                           codes.data() + static_cast<std::size_t>(s) * g.dims);
-  const BlockPlace place = place_of_block(g, room.block);
-  // Codes of a spanning block's further pages go first: the slots are still free.
-  for (std::size_t p = 1; p < g.block_pages; ++p) {
-    const PageRef page(store, copy.directory[g.scan_entry(place.page + p)], Latch::exclusive);
+  const BlockPlace place[2] = {place_of_block(g, slot[0] / 16), place_of_block(g, slot[1] / 16)};
+  const auto open_scan = [&](std::size_t entry) {
+    PageRef page(store, copy.directory[g.scan_entry(entry)], Latch::exclusive);
     if (!belongs(page.data(), PageKind::scan, parent.node_id))
       throw_corrupted(page.block(), "a page of the inner node is not its own");
-    Change change(store);
-    std::uint8_t* image = change.edit(page);
-    const std::size_t from = p * g.page_groups;
-    for (std::size_t s = 0; s < 2; ++s)
-      quant::put_row(image + kBodyOffset, static_cast<unsigned>(room.slot[s]), g.bits, codes.data() + s * g.dims,
-                     g.dims, from, std::min(g.page_groups, g.groups - from));
-    change.commit();
+    return page;
+  };
+  const auto put = [&](std::uint8_t* at, std::size_t s, std::size_t from, std::size_t groups) {
+    quant::put_row(at, static_cast<unsigned>(slot[s] % 16), g.bits, codes.data() + s * g.dims, g.dims, from, groups);
+  };
+  for (std::size_t s = 0; s < 2; ++s) {
+    scan[s] = encode_child(space, parent_centroid.data(), what.to[s].centroid, residual.data(), codes.data() + s * g.dims);
+    // Codes of a spanning block's further pages go first. The old child's estimate is a little off until the link, or for
+    // longer if there is none: its codes are in part those of the child that is nearest to it.
+    for (std::size_t p = 1; p < g.block_pages; ++p) {
+      const PageRef page = open_scan(place[s].page + p);
+      Change change(store);
+      const std::size_t from = p * g.page_groups;
+      put(change.edit(page) + kBodyOffset, s, from, std::min(g.page_groups, g.groups - from));
+      change.commit();
+    }
   }
-  const BlockPlace old_place = place_of_block(g, old_slot / 16);
-  const FactorPage target(store, g, head, room.block, Latch::exclusive);
   // Both slots may lie on one page, which is latched once.
-  const bool same = target.page().block() ==
-                    (old_place.in_head ? head.block() : copy.directory[g.scan_entry(old_place.page)]);
-  PageRef other;
-  if (!same && !old_place.in_head)
-    other = PageRef(store, copy.directory[g.scan_entry(old_place.page)], Latch::exclusive);
+  const bool same = place[0].in_head == place[1].in_head && (place[0].in_head || place[0].page == place[1].page);
+  PageRef pages[2];
+  for (std::size_t s = 0; s < (same ? 1 : 2); ++s)
+    if (!place[s].in_head) pages[s] = open_scan(place[s].page);
   const PageRef meta_page(store, kMetaBlock, Latch::exclusive);
   Change change(store);
-  std::uint8_t* image = change.edit(target.page());
-  auto& f = *reinterpret_cast<InnerFactors*>(image + place.factors);
   for (std::size_t s = 0; s < 2; ++s) {
-    const std::size_t at = room.slot[s];
-    quant::put_row(image + place.codes, static_cast<unsigned>(at), g.bits, codes.data() + s * g.dims, g.dims, 0,
-                   std::min(g.page_groups, g.groups));
+    std::uint8_t* image = change.edit(place[s].in_head ? head : pages[same ? 0 : s]);
+    put(image + place[s].codes, s, 0, std::min(g.page_groups, g.groups));
+    auto& f = *reinterpret_cast<InnerFactors*>(image + place[s].factors);
+    const std::size_t at = slot[s] % 16;
     f.add[at] = scan[s].add;
     f.scale[at] = scan[s].scale;
     f.child[at] = what.to[s].node.head;
     f.child_id[at] = what.to[s].node.node_id;
   }
-  std::uint8_t* old_image = same ? image : change.edit(old_place.in_head ? head : other);
-  auto& old_factors = *reinterpret_cast<InnerFactors*>(old_image + old_place.factors);
-  old_factors.child[old_slot % 16] = kNoBlock;
-  old_factors.child_id[old_slot % 16] = 0;
   mark_moved(change, old_head, what);
   Meta& meta = meta_of(change.edit(meta_page));
   meta.leaves += what.level == 0 ? 1 : 0;

@@ -17,7 +17,7 @@ struct Replacement {
 // Links; `old_head` is the old node's head, latched exclusively. May split the parent first.
 void link_replacement(PageStore& store, const Space& space, const PageRef& old_head, const Replacement& what,
                       std::pmr::memory_resource& memory);
-// Makes sure that the parent of a node has two free slots in one block; called before any latch is taken.
+// Makes sure that the parent of a node has a free slot; called before any latch is taken.
 void make_room_above(PageStore& store, const Space& space, NodeRef node, std::uint16_t level,
                      std::pmr::memory_resource& memory);
 // Takes node ids and the next split counter.

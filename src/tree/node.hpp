@@ -151,18 +151,29 @@ class BlockScorer {
 // Calls on_block(first_slot, factors) for each block of a node, in slot order, after the scorer (if any) has summed the
 // block. `head_page` is latched on entry and released on the way; at most one latch is held at a time. Returns false if
 // a page has changed hands.
+// `next_head` is the node that will be read after this one: its blocks are fetched one by one while these are scored, since
+// a burst of prefetches only fills the core's line buffers and stalls.
 template <class Factors, class OnBlock>
 bool for_each_block(PageStore& store, const Geometry& g, const HeadCopy& head, PageRef& head_page, BlockScorer* sums,
-                    OnBlock&& on_block) {
+                    OnBlock&& on_block, BlockId next_head = kNoBlock) {
+  const auto fetch_block = [&](BlockId page, const BlockPlace& place) {
+    store.prefetch(page, place.codes, g.page_groups * 64);
+    store.prefetch(page, place.factors, sizeof(Factors::add) + sizeof(Factors::scale));
+  };
   const std::size_t count = g.blocks(head.head.rows);
   const std::size_t in_head = std::min(count, g.head_blocks);
   // The next page comes nearer while this one is scored.
   const auto fetch_ahead = [&](std::size_t b) {
-    if (b < count) store.prefetch(head.directory[g.scan_entry(place_of_block(g, b).page)], 0, kPageBytes);
+    if (b >= count) return;
+    const BlockPlace first = place_of_block(g, b);
+    const BlockId page = head.directory[g.scan_entry(first.page)];
+    store.prefetch(page, kTrailerOffset, sizeof(Trailer));
+    for (std::size_t i = b; i < std::min(count, b + g.page_blocks); ++i) fetch_block(page, place_of_block(g, i));
   };
   fetch_ahead(in_head);
   for (std::size_t b = 0; b < in_head; ++b) {
     const BlockPlace place = place_of_block(g, b);
+    if (next_head != kNoBlock) fetch_block(next_head, place);
     const auto& f = *reinterpret_cast<const Factors*>(head_page.data() + place.factors);
     if (sums != nullptr) {
       sums->begin();

@@ -23,7 +23,10 @@ enum class Ranking : std::uint8_t {
 class Query {
  public:
   Query(const Space& space, std::pmr::memory_resource& memory)
-      : space_(space), vector_(space.dims(), &memory), q8_(quant::padded_dims(space.dims(), 1), &memory) {}
+      : space_(space), vector_(space.dims(), &memory), q8_(quant::padded_dims(space.dims(), 1), &memory) {
+    // A query that cannot rank still walks the inner nodes, all estimates equal.
+    block_.q8 = q8_.data();
+  }
 
   // Prepares a raw query; returns how it can rank.
   Ranking prepare(const float* raw) {

@@ -97,6 +97,7 @@ struct Search::State {
   double highest_bound = -kInfinity;
   BlockId plain_at = kNoBlock;
   std::size_t plain_pages = 0;
+  BlockId next_head = kNoBlock;  // the leaf that will be visited next
   bool lost = false;        // a page changed hands: the tree is read again
   bool waves_left = true;
 
@@ -208,7 +209,8 @@ void Search::State::visit_one(NodeRef node) {
                                                      if (prune) mask = below;
                                                    }
                                                    collect(first, mask, f, estimate, index);
-                                                 });
+                                                 },
+                                                 next_head);
   if (!whole) lost = true;
 }
 
@@ -318,8 +320,10 @@ bool Search::State::run_wave() {
   const std::size_t end = frontier.prepare(probes);
   bool full = false;
   while (visited < end && !lost && !frontier.lost()) {
-    if (visited + 1 < end) store.prefetch(frontier.leaf(visited + 1).node.head, 0, kPageBytes);
-    visit(frontier.leaf(visited++).node);
+    next_head = visited + 1 < end ? frontier.leaf(visited + 1).head : kNoBlock;
+    store.prefetch(next_head, 0, space.leaf.head_codes);
+    store.prefetch(next_head, kTrailerOffset, sizeof(Trailer));
+    visit(frontier.leaf(visited++));
     if (options.max_rows > 0 && counters.rows_scored >= options.max_rows) break;
     full = !prune && pool.size() * sizeof(Candidate) + leaf_t.size() * sizeof(float) > options.memory_limit;
     if (full) break;
@@ -363,7 +367,7 @@ bool Search::State::run_blind() {
     return true;
   }
   visits.clear();
-  visit(frontier.leaf(visited++).node);
+  visit(frontier.leaf(visited++));
   ready.clear();
   given = 0;
   for (const Candidate& c : pool)
@@ -471,7 +475,7 @@ std::size_t Search::probe(const float* prepared_query, std::uint32_t probes, std
   s.keep = std::max<std::size_t>(16, planned_refine(s.space.leaf.bits, k) + 1);
   s.threshold = kFar;
   const std::size_t end = s.frontier.prepare(probes);
-  while (s.visited < end) s.visit(s.frontier.leaf(s.visited++).node);
+  while (s.visited < end) s.visit(s.frontier.leaf(s.visited++));
   s.refine_into_ready(s.keep);
   std::sort(s.ready.begin(), s.ready.end(), [](const Ready& a, const Ready& b) { return a.estimate < b.estimate; });
   std::size_t count = 0;

@@ -81,7 +81,8 @@ PreparedRow Space::prepare_row(const float* raw, float* out) const noexcept {
   const float raw_squared = k.cosine(raw, raw, n).a_squared;
   const float* from = raw;
   if (metric() == base::Metric::cosine) {
-    if (raw_squared == 0.0F) return {RowClass::nan, 0, 0};
+    // Not the sum, which is 0 for tiny components too: their distance is the operator's, mostly a number.
+    if (k.max_abs(raw, n) == 0.0F) return {RowClass::nan, 0, 0};
     if (!(raw_squared >= kSmallestUnitSquare && raw_squared <= kLargestSquare)) return {RowClass::unknown, 0, 0};
     std::copy_n(raw, n, out);
     k.scale(out, 1.0F / std::sqrt(raw_squared), n);

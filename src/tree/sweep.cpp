@@ -22,6 +22,9 @@ class Sweeper {
 
   SweepResult run() {
     const StructureLock lock(store_, true);
+    // The first row may have come since the caller read the meta page: of that tree nothing is known, and none of its rows
+    // can be dead.
+    strange_tree_ = space_.dims() == 0 && read_meta(store_).root != kNoBlock;
     if (space_.dims() > 0) {
       std::pmr::vector<NodeRef> leaves(&memory_), inner(&memory_);
       list_leaves(store_, space_, leaves, &inner, memory_);
@@ -61,6 +64,13 @@ class Sweeper {
     switch (t.kind) {
       case PageKind::meta:
       case PageKind::centre: return;
+      case PageKind::head:
+      case PageKind::scan:
+      case PageKind::refine:
+      case PageKind::centroid:
+        if (strange_tree_) return;
+        node_page(page, t);
+        return;
       case PageKind::free:
         if (!store_.stamp_passed(free_page_stamp(page.data()))) return;
         page.reset();
@@ -68,18 +78,17 @@ class Sweeper {
         ++result_.free_pages;
         return;
       case PageKind::plain: plain_page(page); return;
-      case PageKind::head:
-        if (!reachable_.contains(key_of({block, t.node_id}))) {
-          retire(page, t);
-          return;
-        }
-        head_page(page);
-        return;
-      case PageKind::scan:
-      case PageKind::refine:
-      case PageKind::centroid: body_page(page, t); return;
     }
     throw_corrupted(block, "unknown kind of page");
+  }
+
+  void node_page(PageRef& page, const Trailer& t) {
+    if (t.kind != PageKind::head)
+      body_page(page, t);
+    else if (reachable_.contains(key_of({page.block(), t.node_id})))
+      head_page(page);
+    else
+      retire(page, t);
   }
 
   // Takes a page out of use unless it has changed since it was looked at.
@@ -255,6 +264,7 @@ class Sweeper {
   std::pmr::memory_resource& memory_;
   SweepResult result_;
   std::uint16_t level_ = 0;
+  bool strange_tree_ = false;
   NodeRef free_of_{kNoBlock, 0};
   std::uint32_t free_count_ = 0;
   BlockId plain_insert_ = kNoBlock;

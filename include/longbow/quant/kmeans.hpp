@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory_resource>
 #include <span>
+#include <vector>
 
 namespace longbow::quant {
 
@@ -33,6 +34,17 @@ struct TrainOptions {
 // polished by flat iterations. Empty clusters are re-seeded from the largest one's rows. Deterministic for one tier.
 std::size_t train(const Points& points, const TrainOptions& options, std::pmr::memory_resource& memory, Watch& watch,
                   float* out);
+
+// Evens out trained clusters for leaves of one size: clusters with more than `most` of the rows are divided by 2-means,
+// those with fewer than `least` are dropped (their rows go to neighbours), the others move to their mean. `centroids`
+// holds `count` of them and grows or shrinks. A few rounds, each with one assignment of all rows.
+struct Balance {
+  std::size_t most, least;
+  int rounds = 3;
+  std::uint64_t seed = 1;
+};
+void balance(const Points& points, const Balance& how, std::pmr::vector<float>& centroids,
+             std::pmr::memory_resource& memory, Watch& watch);
 
 // Splits rows in two: writes 0 or 1 a row and the two centroids (2 x dims). Both sides get at least a quarter of the
 // rows (rows >= 2), also if all rows are equal.

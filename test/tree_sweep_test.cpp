@@ -1,0 +1,142 @@
+// The sweep: exactly the dead rows go, slots and pages come back, and nothing that lives is taken.
+#include "tree_testing.hpp"
+
+namespace longbow::testing {
+namespace {
+
+std::set<std::uint32_t> every(const TestIndex& index, std::uint32_t nth) {
+  std::set<std::uint32_t> some;
+  for (const auto& [number, v] : index.rows)
+    if (number % nth == 0) some.insert(number);
+  return some;
+}
+
+TEST(TreeSweep, RemovesExactlyTheDead) {
+  for (const std::uint32_t dims : {5U, 100U, 300U}) {
+    Data data(dims, 1);
+    TestIndex index({Metric::l2, dims, 0, 16});
+    index.build(data, 500, 20);
+    index.insert(data, 500, 30);
+    for (const std::uint32_t nth : {7U, 2U, 3U}) {
+      const std::set<std::uint32_t> dead = every(index, nth);
+      const tree::SweepResult result = index.sweep(dead);
+      EXPECT_EQ(result.removed, dead.size());
+      EXPECT_EQ(result.rows, index.rows.size());
+      index.expect_whole();
+      index.expect_search_finds_all(data.next());
+    }
+    EXPECT_EQ(index.sweep(every(index, 1)).rows, 0U);
+    index.expect_whole();
+    index.insert(data, 300, 30);
+    index.expect_whole();
+    index.expect_search_finds_all(data.next());
+  }
+}
+
+TEST(TreeSweep, FreeSlotsAreUsedBeforeNewPages) {
+  Data data(32, 2);
+  TestIndex index({Metric::l2, 32, 0, 32});
+  index.build(data, 2000, 60);
+  std::vector<Vector> removed;
+  const std::set<std::uint32_t> dead = every(index, 2);
+  for (const std::uint32_t number : dead) removed.push_back(index.rows[number]);
+  index.sweep(dead);
+  const tree::BlockId before = index.store.blocks();
+  // The same vectors again go to the leaves that lost them.
+  for (const Vector& v : removed) {
+    index.load();
+    index.insert({v});
+  }
+  EXPECT_LE(index.store.blocks(), before + 10);
+  index.expect_whole();
+}
+
+TEST(TreeSweep, PagesOfMovedNodesComeBack) {
+  Data data(16, 3);
+  TestIndex index({Metric::l2, 16, 0, 16, 16});
+  index.create();
+  index.insert(data, 3000, 20);
+  index.sweep({});
+  index.expect_structure();
+  // Moved heads are out of use but may be remembered until the horizon passes; all other pages belong to someone.
+  std::size_t free = 0;
+  for (tree::BlockId b = 1; b < index.store.blocks(); ++b) free += index.store.kind(b) == tree::PageKind::free ? 1 : 0;
+  EXPECT_EQ(index.owned() + free + 1, index.store.blocks());
+  EXPECT_GT(free, 0U);
+  const tree::SweepResult again = index.sweep({});
+  EXPECT_EQ(again.retired, 0U);
+  EXPECT_EQ(again.free_pages, free);
+  const tree::BlockId before = index.store.blocks();
+  for (std::size_t i = 0; index.store.blocks() == before && i < 3000; ++i) index.insert(data, 1);
+  std::size_t left = 0;
+  for (tree::BlockId b = 1; b < before; ++b) left += index.store.kind(b) == tree::PageKind::free ? 1 : 0;
+  EXPECT_LE(left, 20U);  // what the last split gave back
+  index.expect_whole();
+}
+
+TEST(TreeSweep, StampedPagesWaitForTheHorizon) {
+  Data data(16, 4);
+  TestIndex index({Metric::l2, 16, 0, 16});
+  index.create();
+  index.insert(data, 1000, 20);
+  index.store.horizon = 0;
+  const tree::SweepResult first = index.sweep({});
+  EXPECT_GT(first.retired, 0U);
+  const tree::SweepResult second = index.sweep({});
+  EXPECT_EQ(second.retired, 0U);
+  index.store.horizon = ~std::uint64_t{0};
+  EXPECT_GT(index.sweep({}).free_pages, second.free_pages);
+}
+
+// VACUUM may have read the meta page of an empty index just before another session wrote the first row.
+TEST(TreeSweep, AStaleViewOfAnEmptyIndexTakesNothing) {
+  Data data(16, 5);
+  TestIndex index({Metric::l2, 16, 0, 16});
+  tree::write_empty(index.store, tree::new_meta({Metric::l2, 0, 0, 16, 1}));
+  index.load();
+  const tree::Space stale = index.space;
+  tree::fix_dimensions(index.store, 16, index.memory);
+  index.insert(data, 200, 10);
+  struct None final : tree::DeadRows {
+    bool is_dead(RowId) override { return false; }
+  } none;
+  tree::sweep(index.store, stale, &none, index.memory);
+  index.expect_whole();
+  index.expect_search_finds_all(data.next());
+}
+
+// Appenders go on while the sweep runs: rows come at every page that it reads, leaves fill and split when it is done.
+TEST(TreeSweep, AppendersAtEveryPage) {
+  for (const std::uint32_t dims : {24U, 1100U}) {
+    Data data(dims, 6);
+    TestIndex index({Metric::l2, dims, dims > 1000 ? 4U : 0U, 16});
+    index.create();
+    index.insert(data, dims > 1000 ? 100 : 600, 20);
+    for (int round = 0; round < 3; ++round) {
+      const std::set<std::uint32_t> dead = every(index, 3);
+      std::size_t budget = dims > 1000 ? 20 : 60;
+      TestIndex* const at = &index;
+      Vector buffer;  // the appender's own view
+      index.store.on_quiet = [&, at] {
+        // Under the sweep's structure lock an appender that would have to wait for it does not come.
+        if (budget == 0) return;
+        const tree::Meta meta = tree::read_meta(at->store);
+        if (at->rows.size() > std::size_t{meta.leaves} * 40) return;
+        --budget;
+        at->insert({data.next()});
+      };
+      index.store.structure_busy = true;
+      const tree::SweepResult result = index.sweep(dead);
+      index.store.on_quiet = nullptr;
+      index.store.structure_busy = false;
+      EXPECT_EQ(result.removed, dead.size());
+      index.expect_whole();
+      index.expect_search_finds_all(data.next());
+      index.insert(data, 50, 10);
+    }
+    index.expect_whole();
+  }
+}
+
+}  // namespace
+}  // namespace longbow::testing
