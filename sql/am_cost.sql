@@ -36,15 +36,15 @@ SELECT cost_of('SELECT id FROM t ORDER BY v <-> vec(1, 32) LIMIT 1') < cost_of('
 
 -- Settings at their ends, alone and together.
 CREATE FUNCTION plan_all() RETURNS int LANGUAGE plpgsql AS $$
-DECLARE recall text; probes text; most text; strict text; cost text; n int := 0;
+DECLARE recall text; probes text; most text; strictly text; cost text; n int := 0;
 BEGIN
   FOREACH recall IN ARRAY '{0.5,0.95,1}'::text[] LOOP
     FOREACH probes IN ARRAY '{0,1,1000000}'::text[] LOOP
       FOREACH most IN ARRAY '{0,1,2147483647}'::text[] LOOP
-        FOREACH strict IN ARRAY '{on,off}'::text[] LOOP
+        FOREACH strictly IN ARRAY '{on,off}'::text[] LOOP
           FOREACH cost IN ARRAY '{0,1,1e10,1.7e308}'::text[] LOOP
             PERFORM set_config('longbow.target_recall', recall, true), set_config('longbow.probes', probes, true),
-                    set_config('longbow.max_scan_tuples', most, true), set_config('longbow.strict_order', strict, true),
+                    set_config('longbow.max_scan_tuples', most, true), set_config('longbow.strict_order', strictly, true),
                     set_config('random_page_cost', cost, true), set_config('seq_page_cost', cost, true),
                     set_config('cpu_operator_cost', cost, true), set_config('cpu_tuple_cost', cost, true),
                     set_config('cpu_index_tuple_cost', cost, true);

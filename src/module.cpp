@@ -1,4 +1,5 @@
 // The library as PostgreSQL sees it: the magic block and what happens at load.
+#include "am/batch.hpp"
 #include "am/index.hpp"
 #include "pg/boundary.hpp"
 #include "pg/settings.hpp"
@@ -13,5 +14,6 @@ extern "C" void _PG_init(void) {
   longbow::pg::enter([] {
     longbow::pg::define_settings();
     longbow::am::register_options();
+    longbow::am::install_batch_hooks();
   });
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "am/batch.hpp"
 #include "am/index.hpp"
 #include "longbow/quant/kmeans.hpp"
 #include "longbow/simd/kernels.hpp"
@@ -468,6 +469,7 @@ class Build {
 IndexBuildResult* build(Relation heap, Relation index, IndexInfo* info) {
   if (RelationGetNumberOfBlocks(index) != 0)
     elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
+  forget_batches(RelationGetRelid(heap));
   const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "longbow build", ALLOCSET_DEFAULT_SIZES);
   IndexBuildResult* result = nullptr;
   {

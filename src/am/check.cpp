@@ -5,6 +5,7 @@
 #include <cmath>
 #include <new>
 
+#include "am/batch.hpp"
 #include "am/index.hpp"
 #include "longbow/mem/flat_set.hpp"
 #include "longbow/simd/kernels.hpp"
@@ -169,6 +170,7 @@ int64 check(Relation heap, Relation index) {
 // longbow_check(index regclass) returns bigint: rows that were compared.
 LB_FUNCTION(longbow_check) {
   const Oid oid = PG_GETARG_OID(0);
+  longbow::am::flush_batches();
   // Lock the table first, as every other command does.
   const Oid heap_oid = IndexGetRelation(oid, true);
   const Relation heap = OidIsValid(heap_oid) ? table_open(heap_oid, AccessShareLock) : nullptr;

@@ -1,6 +1,9 @@
 // The index's space from its meta page and the session's memory of it; opening an index by OID.
 #include "am/index.hpp"
 
+#include "longbow/tree/build.hpp"
+#include "longbow/tree/maintain.hpp"
+
 extern "C" {
 #include "access/relation.h"
 #include "catalog/pg_am.h"
@@ -128,6 +131,41 @@ const tree::Space* load_space(Relation index, pg::RelationStore& store, MemoryCo
     *copy = entry->space;
     return copy;
   });
+}
+
+namespace {
+
+// Rows searched to calibrate a grown index: a statement waits for it, once in a doubling.
+constexpr std::size_t kGrowthQueries = 1000;
+// Smaller trees are searched whole at little cost: the guess for uncalibrated ones does.
+constexpr std::uint32_t kFewLeaves = 16;
+
+struct InterruptWatch final : quant::Watch {
+  void tick(std::size_t, std::size_t) override {
+    if (INTERRUPTS_PENDING_CONDITION()) pg::call([] { CHECK_FOR_INTERRUPTS(); });
+  }
+};
+
+}  // namespace
+
+void recalibrate_if_grown(tree::PageStore& store, const tree::Space& space, std::pmr::memory_resource& memory) {
+  const auto grown = [](const tree::Meta& m) {
+    return m.leaves >= kFewLeaves && m.leaves >= std::uint64_t{2} * m.calibration.leaves;
+  };
+  const tree::Meta before = tree::read_meta(store);
+  if (!grown(before)) return;
+  // Claimed first, so that of many sessions only one measures.
+  bool claimed = false;
+  tree::update_meta(store, [&](tree::Meta& m) {
+    claimed = grown(m);
+    if (claimed) m.calibration.leaves = m.leaves;
+  });
+  if (!claimed) return;
+  tree::Space current = space;
+  current.meta = tree::read_meta(store);
+  InterruptWatch watch;
+  const tree::Calibration c = tree::calibrate(store, current, kGrowthQueries, watch, memory);
+  tree::update_meta(store, [&](tree::Meta& m) { m.calibration = c; });
 }
 
 Relation open_index(Oid oid, LOCKMODE mode, bool owner_only) {

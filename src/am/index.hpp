@@ -75,6 +75,9 @@ inline tree::RowId row_id(ItemPointer tid) { return {ItemPointerGetBlockNumber(t
                   errhint("Give the column a dimension, such as vector(%d), or index an expression that has one.", expected)));
 }
 
+// Calibrates anew when splits have doubled the leaves since the last time: a split between scales the probes.
+void recalibrate_if_grown(tree::PageStore& store, const tree::Space& space, std::pmr::memory_resource& memory);
+
 // Opens an index of ours by OID for a function; checks the access method and, where asked, ownership.
 Relation open_index(Oid oid, LOCKMODE mode, bool owner_only);
 

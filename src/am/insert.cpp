@@ -1,7 +1,10 @@
-// aminsert: a row into the tree.
+// aminsert: NULLs and odd rows go into the index at once, vectors into the statement's batch.
+#include "am/batch.hpp"
 #include "am/index.hpp"
 #include "longbow/tree/insert.hpp"
+#include "longbow/tree/maintain.hpp"
 #include "pg/context_resource.hpp"
+#include "pg/settings.hpp"
 
 namespace longbow::am {
 
@@ -11,38 +14,58 @@ struct NoWatch final : tree::InsertWatch {
   void done(std::size_t) noexcept override {}
 };
 
-void insert_vector(Relation index, const types::Vector* vector, tree::RowId row, MemoryContext context) {
-  pg::ContextResource memory(context);
-  pg::RelationStore store(index);
+// Makes sure that the index has a root and takes vectors of this dimension.
+const tree::Space* ready_space(Relation index, pg::RelationStore& store, const types::Vector* vector,
+                               MemoryContext context) {
   const tree::Space* space = load_space(index, store, context);
-  if (space->meta.root == tree::kNoBlock && (space->dims() == 0 || static_cast<int>(space->dims()) == vector->dim)) {
+  const bool fits = space->dims() == 0 || static_cast<int>(space->dims()) == vector->dim;
+  if (fits && space->meta.root == tree::kNoBlock) {
+    pg::ContextResource memory(context);
     tree::fix_dimensions(store, static_cast<std::uint32_t>(vector->dim), memory);
     space = load_space(index, store, context);
   }
   if (static_cast<std::size_t>(vector->dim) != space->dims())
     pg::call([&] { report_dims(index, static_cast<int>(space->dims()), vector->dim); });
-  std::pmr::vector<float> prepared(space->dims(), &memory);
-  const tree::PreparedRow how = space->prepare_row(vector->x, prepared.data());
+  return space;
+}
+
+// Rows that CREATE INDEX CONCURRENTLY's validation brings were inserted by other transactions: they go in at once. So does
+// what others insert while the index is not valid yet, which is harmless.
+bool deferrable(Relation index) { return pg::settings.wal_batch_size > 1 && index->rd_index->indisvalid; }
+
+void insert_now(pg::RelationStore& store, const tree::Space& space, const types::Vector* vector, tree::RowId row,
+                MemoryContext context) {
+  pg::ContextResource memory(context);
+  std::pmr::vector<float> prepared(space.dims(), &memory);
+  const tree::PreparedRow how = space.prepare_row(vector->x, prepared.data());
   if (how.kind != tree::RowClass::indexed) {
     tree::insert_plain(store, row, how.kind == tree::RowClass::nan ? tree::kPlainNan : tree::kPlainUnknown);
     return;
   }
   const tree::NewRow rows[1] = {{row, prepared.data(), how.norm, how.raw_norm}};
   NoWatch watch;
-  tree::insert_rows(store, *space, rows, watch, memory);
+  tree::insert_rows(store, space, rows, watch, memory);
+  recalibrate_if_grown(store, space, memory);
 }
 
 }  // namespace
 
-bool insert(Relation index, Datum* values, bool* nulls, ItemPointer tid, Relation, IndexUniqueCheck, bool, IndexInfo*) {
-  const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "longbow insert", ALLOCSET_DEFAULT_SIZES);
+bool insert(Relation index, Datum* values, bool* nulls, ItemPointer tid, Relation heap, IndexUniqueCheck, bool,
+            IndexInfo*) {
+  const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "longbow insert", ALLOCSET_SMALL_SIZES);
   const MemoryContext old = MemoryContextSwitchTo(context);
-  if (nulls[0]) {
+  {
     pg::RelationStore store(index);
-    tree::insert_plain(store, row_id(tid), tree::kPlainNull);
-  } else {
-    const types::Vector* vector = pg::call([&] { return types::DatumGetVector(values[0]); });
-    insert_vector(index, vector, row_id(tid), context);
+    if (nulls[0]) {
+      tree::insert_plain(store, row_id(tid), tree::kPlainNull);
+    } else {
+      const types::Vector* vector = pg::call([&] { return types::DatumGetVector(values[0]); });
+      const tree::Space* space = ready_space(index, store, vector, context);
+      if (deferrable(index))
+        defer_row(index, heap, vector, row_id(tid));
+      else
+        insert_now(store, *space, vector, row_id(tid), context);
+    }
   }
   MemoryContextSwitchTo(old);
   MemoryContextDelete(context);

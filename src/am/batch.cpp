@@ -1,0 +1,295 @@
+// Batches: collecting, the check of row ids, flushing.
+//
+// Locks: the first deferred row takes RowExclusiveLock on its index until the transaction ends, so that the file stays what
+// it is. A flush latches heap pages one at a time, before any page of the index.
+#include "am/batch.hpp"
+
+#include <algorithm>
+
+#include "longbow/tree/insert.hpp"
+#include "longbow/tree/maintain.hpp"
+#include "pg/context_resource.hpp"
+#include "pg/settings.hpp"
+
+extern "C" {
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/parallel.h"
+#include "access/relation.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+}
+
+namespace longbow::am {
+
+namespace {
+
+// Rows of high dimension fill memory before they fill a batch.
+constexpr Size kMostBytes = 16 << 20;
+
+struct DeferredRow {
+  tree::RowId row;
+  float norm, raw_norm;
+  SubTransactionId subtransaction;
+  bool done;
+};
+
+struct Batch {
+  Batch* next;
+  MemoryContext memory;  // holds the batch itself
+  Oid heap;
+  Oid index;
+  LbLocator file;
+  uint64 incarnation;
+  const tree::Space* space;
+  uint32 rows, capacity;
+  DeferredRow* row;
+  float* vector;  // rows x dims, in the index's space
+};
+
+Batch* batches;
+bool flushing;
+
+void drop(Batch* batch) {
+  for (Batch** link = &batches; *link != nullptr; link = &(*link)->next) {
+    if (*link != batch) continue;
+    *link = batch->next;
+    MemoryContextDelete(batch->memory);
+    return;
+  }
+}
+
+Batch* find(Relation index) {
+  for (Batch* b = batches; b != nullptr; b = b->next)
+    if (lb_same_file(b->file, lb_locator(index))) return b;
+  return nullptr;
+}
+
+// Keeps the rows that are not done and that `keep` wants.
+template <class Keep>
+void retain(Batch* batch, Keep&& keep) {
+  const std::size_t dims = batch->space->dims();
+  uint32 left = 0;
+  for (uint32 i = 0; i < batch->rows; i++) {
+    if (batch->row[i].done || !keep(batch->row[i])) continue;
+    if (left != i) {
+      batch->row[left] = batch->row[i];
+      memmove(batch->vector + left * dims, batch->vector + i * dims, dims * sizeof(float));
+    }
+    left++;
+  }
+  batch->rows = left;
+}
+
+Batch* begin(Relation index, Relation heap) {
+  // The index's file must not change before the rows are in it.
+  LockRelationOid(RelationGetRelid(index), RowExclusiveLock);
+  const MemoryContext memory = AllocSetContextCreate(TopTransactionContext, "longbow batch", ALLOCSET_DEFAULT_SIZES);
+  auto* batch = static_cast<Batch*>(MemoryContextAllocZero(memory, sizeof(Batch)));
+  batch->memory = memory;
+  batch->heap = RelationGetRelid(heap);
+  batch->index = RelationGetRelid(index);
+  batch->file = lb_locator(index);
+  return batch;
+}
+
+void reserve(Batch* batch) {
+  const std::size_t dims = batch->space->dims();
+  const uint32 by_bytes = static_cast<uint32>(kMostBytes / (dims * sizeof(float)));
+  batch->capacity = Max(1, Min(static_cast<uint32>(pg::settings.wal_batch_size), by_bytes));
+  batch->row = static_cast<DeferredRow*>(MemoryContextAlloc(batch->memory, batch->capacity * sizeof(DeferredRow)));
+  batch->vector = static_cast<float*>(
+      MemoryContextAllocHuge(batch->memory, static_cast<Size>(batch->capacity) * dims * sizeof(float)));
+}
+
+// -- the check of row ids
+
+// Marks as done the rows whose tuple is not one that this transaction inserted, and all but the last of those with
+// one row id. `order` holds row numbers sorted by row id.
+void discard_strangers(Relation heap, Batch* batch, const uint32* order) {
+  Buffer buffer = InvalidBuffer;
+  for (uint32 i = 0; i < batch->rows; i++) {
+    DeferredRow& r = batch->row[order[i]];
+    if (i + 1 < batch->rows && batch->row[order[i + 1]].row == r.row) {
+      r.done = true;
+      continue;
+    }
+    if (!BufferIsValid(buffer) || BufferGetBlockNumber(buffer) != r.row.block) {
+      if (BufferIsValid(buffer)) UnlockReleaseBuffer(buffer);
+      buffer = ReadBuffer(heap, r.row.block);
+      LockBuffer(buffer, BUFFER_LOCK_SHARE);
+    }
+    const Page page = BufferGetPage(buffer);
+    bool ours = r.row.offset <= PageGetMaxOffsetNumber(page);
+    if (ours) {
+      const ItemId item = PageGetItemId(page, r.row.offset);
+      ours = ItemIdIsNormal(item);
+      if (ours) {
+        // The raw xmin: COPY FREEZE writes tuples that look frozen at once.
+        const auto* tuple = reinterpret_cast<HeapTupleHeader>(PageGetItem(page, item));
+        ours = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmin(tuple));
+      }
+    }
+    r.done = !ours;
+  }
+  if (BufferIsValid(buffer)) UnlockReleaseBuffer(buffer);
+}
+
+void check_rows(Relation heap, Batch* batch) {
+  if (heap->rd_tableam != GetHeapamTableAmRoutine()) return;
+  auto* order = static_cast<uint32*>(palloc(batch->rows * sizeof(uint32)));
+  for (uint32 i = 0; i < batch->rows; i++) order[i] = i;
+  std::sort(order, order + batch->rows, [batch](uint32 a, uint32 b) {
+    const tree::RowId x = batch->row[a].row, y = batch->row[b].row;
+    if (x.block != y.block) return x.block < y.block;
+    return x.offset != y.offset ? x.offset < y.offset : a < b;
+  });
+  discard_strangers(heap, batch, order);
+  pfree(order);
+}
+
+// -- flushing
+
+// Marks rows as they become part of the index: never appended again, also if the flush fails half-way.
+class MarkDone final : public tree::InsertWatch {
+ public:
+  MarkDone(Batch* batch, const uint32* numbers) : batch_(batch), numbers_(numbers) {}
+  void done(std::size_t index) noexcept override { batch_->row[numbers_[index]].done = true; }
+
+ private:
+  Batch* batch_;
+  const uint32* numbers_;
+};
+
+void insert_batch(Relation index, Batch* batch, MemoryContext context) {
+  pg::ContextResource memory(context);
+  pg::RelationStore store(index);
+  const tree::Space* space = load_space(index, store, context);
+  if (space->meta.incarnation != batch->incarnation) return;  // built anew from the heap meanwhile
+  std::pmr::vector<tree::NewRow> rows(&memory);
+  std::pmr::vector<uint32> numbers(&memory);
+  for (uint32 i = 0; i < batch->rows; i++) {
+    const DeferredRow& r = batch->row[i];
+    if (r.done) continue;
+    rows.push_back({r.row, batch->vector + i * space->dims(), r.norm, r.raw_norm});
+    numbers.push_back(i);
+  }
+  MarkDone watch(batch, numbers.data());
+  tree::insert_rows(store, *space, rows, watch, memory);
+  recalibrate_if_grown(store, *space, memory);
+}
+
+void flush(Batch* batch) {
+  const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "longbow flush", ALLOCSET_DEFAULT_SIZES);
+  const Relation index = try_relation_open(batch->index, RowExclusiveLock);
+  if (index != nullptr && lb_same_file(batch->file, lb_locator(index))) {
+    const Relation heap = relation_open(batch->heap, AccessShareLock);
+    check_rows(heap, batch);
+    pg::enter([&] { insert_batch(index, batch, context); });
+    relation_close(heap, AccessShareLock);
+  }
+  if (index != nullptr) relation_close(index, RowExclusiveLock);
+  MemoryContextDelete(context);
+  batch->rows = 0;
+}
+
+}  // namespace
+
+void defer_row(Relation index, Relation heap, const types::Vector* vector, tree::RowId row) {
+  Batch* batch = find(index);
+  const bool fresh = batch == nullptr;
+  if (fresh) {
+    batch = pg::call([&] { return begin(index, heap); });
+    pg::RelationStore store(index);
+    batch->space = load_space(index, store, batch->memory);
+    batch->incarnation = batch->space->meta.incarnation;
+    pg::call([&] { reserve(batch); });
+    batch->next = batches;
+    batches = batch;
+  }
+  // Left full by a flush that failed in a subtransaction.
+  if (batch->rows == batch->capacity) pg::call([&] { flush(batch); });
+  const std::size_t dims = batch->space->dims();
+  float* at = batch->vector + batch->rows * dims;
+  const tree::PreparedRow how = batch->space->prepare_row(vector->x, at);
+  if (how.kind != tree::RowClass::indexed) {
+    pg::RelationStore store(index);
+    tree::insert_plain(store, row, how.kind == tree::RowClass::nan ? tree::kPlainNan : tree::kPlainUnknown);
+    return;
+  }
+  batch->row[batch->rows++] = {row, how.norm, how.raw_norm, GetCurrentSubTransactionId(), false};
+  if (batch->rows == batch->capacity) pg::call([&] { flush(batch); });
+}
+
+void flush_batches() {
+  if (batches == nullptr || flushing) return;
+  // An error leaves the flag to the transaction's end; rows that are done stay marked.
+  flushing = true;
+  while (batches != nullptr) {
+    flush(batches);
+    drop(batches);
+  }
+  flushing = false;
+}
+
+void forget_batches(Oid heap) {
+  for (Batch* b = batches; b != nullptr;) {
+    Batch* next = b->next;
+    if (b->heap == heap) drop(b);
+    b = next;
+  }
+}
+
+// Ends a subtransaction: its rows go with it, or become its parent's.
+static void end_subtransaction(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void*) {
+  if (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB) return;
+  if (event == SUBXACT_EVENT_ABORT_SUB) flushing = false;
+  for (Batch *b = batches, *next; b != nullptr; b = next) {
+    next = b->next;
+    if (event == SUBXACT_EVENT_ABORT_SUB) {
+      retain(b, [mine](const DeferredRow& r) { return r.subtransaction != mine; });
+      // A batch that this subtransaction began loses its lock too.
+      if (b->rows == 0) drop(b);
+      continue;
+    }
+    for (uint32 i = 0; i < b->rows; i++)
+      if (b->row[i].subtransaction == mine) b->row[i].subtransaction = parent;
+  }
+}
+
+static void end_transaction(XactEvent event, void*) {
+  switch (event) {
+    case XACT_EVENT_PRE_COMMIT:
+    case XACT_EVENT_PRE_PREPARE: flush_batches(); break;
+    case XACT_EVENT_COMMIT:
+    case XACT_EVENT_PREPARE:
+    case XACT_EVENT_ABORT:
+      // The batches' memory goes with the transaction's.
+      batches = nullptr;
+      flushing = false;
+      break;
+    default: break;
+  }
+}
+
+bool batch_reads(const List* range_table) {
+  for (const Batch* b = batches; b != nullptr; b = b->next) {
+    ListCell* cell;
+    foreach (cell, range_table) {
+      const auto* entry = static_cast<const RangeTblEntry*>(lfirst(cell));
+      if (entry->rtekind == RTE_RELATION && entry->relid == b->heap && b->rows > 0) return true;
+    }
+  }
+  return false;
+}
+
+bool batches_pending() { return batches != nullptr && !flushing; }
+
+void register_batch_callbacks() {
+  RegisterXactCallback(end_transaction, nullptr);
+  RegisterSubXactCallback(end_subtransaction, nullptr);
+}
+
+}  // namespace longbow::am
