@@ -4,8 +4,9 @@
 #pragma once
 
 extern "C" {
-#include "fmgr.h"
 #include "postgres.h"
+
+#include "fmgr.h"
 #if PG_VERSION_NUM >= 160000
 #include "nodes/miscnodes.h"
 #include "varatt.h"

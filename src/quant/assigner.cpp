@@ -21,13 +21,9 @@ constexpr std::size_t offset_bytes(std::size_t clusters) noexcept { return packe
 
 Assigner::Assigner(const float* centroids, std::size_t clusters, std::size_t dims, std::pmr::memory_resource& memory)
     : memory_(memory), clusters_(clusters), dims_(dims), packed_(nullptr), offset_(nullptr) {
-  packed_ = static_cast<float*>(memory_.allocate(packed_bytes(clusters, dims), kAlignment));
-  try {
-    offset_ = static_cast<float*>(memory_.allocate(offset_bytes(clusters), kAlignment));
-  } catch (...) {
-    memory_.deallocate(packed_, packed_bytes(clusters, dims), kAlignment);
-    throw;
-  }
+  // One allocation for both, so that none can be lost between them.
+  packed_ = static_cast<float*>(memory_.allocate(packed_bytes(clusters, dims) + offset_bytes(clusters), kAlignment));
+  offset_ = packed_ + packed_bytes(clusters, dims) / sizeof(float);
   simd::pack_columns(centroids, clusters, dims, packed_);
   const simd::Kernels& k = simd::kernels();
   for (std::size_t j = 0; j < clusters; j++)
@@ -37,8 +33,7 @@ Assigner::Assigner(const float* centroids, std::size_t clusters, std::size_t dim
 }
 
 Assigner::~Assigner() {
-  memory_.deallocate(packed_, packed_bytes(clusters_, dims_), kAlignment);
-  memory_.deallocate(offset_, offset_bytes(clusters_), kAlignment);
+  memory_.deallocate(packed_, packed_bytes(clusters_, dims_) + offset_bytes(clusters_), kAlignment);
 }
 
 void Assigner::assign(const float* rows, std::size_t count, std::uint32_t* nearest) const noexcept {
