@@ -61,43 +61,44 @@ class Fuzz {
       spoil(random_, index_.store.raw(kind->second[random_() % kind->second.size()]));
     }
     const Vector query = data_.next();
-    guarded([&] { search(query.data(), 0); });
-    guarded([&] { search(query.data(), 1); });
-    guarded([&] { search(nullptr, 0); });
-    guarded([&] { insert(); });
-    guarded([&] {
+    guarded("search", [&] { search(query.data(), 0); });
+    guarded("narrow search", [&] { search(query.data(), 1); });
+    guarded("NULL query", [&] { search(nullptr, 0); });
+    guarded("insert", [&] { insert(); });
+    guarded("plain insert", [&] {
       index_.insert_plain(tree::kPlainUnknown);
     });
-    guarded([&] {
+    guarded("sweep", [&] {
       struct Some final : tree::DeadRows {
         bool is_dead(RowId row) override { return row.offset % 3 == 0; }
       } some;
       index_.load();
       tree::sweep(index_.store, index_.space, &some, index_.memory);
     });
-    guarded([&] {
+    guarded("facts", [&] {
       index_.load();
       tree::collect_facts(index_.store, index_.space, index_.memory);
     });
-    guarded([&] {
+    guarded("walk", [&] {
       struct Nothing final : tree::RowVisitor {
         void row(RowId, const float*, float, std::uint16_t) override {}
       } nothing;
       index_.load();
       tree::visit_rows(index_.store, index_.space, nothing, index_.memory);
     });
-    guarded([&] {
+    guarded("calibrate", [&] {
       SilentWatch watch;
       index_.load();
       if (index_.space.dims() > 0) tree::calibrate(index_.store, index_.space, 10, watch, index_.memory);
     });
-    guarded([&] { search(query.data(), 3); });
+    guarded("search after all", [&] { search(query.data(), 3); });
   }
   std::size_t errors = 0, results = 0;
 
  private:
   template <class F>
-  void guarded(F&& f) {
+  void guarded(const char* what, F&& f) {
+    SCOPED_TRACE(what);
     index_.store.ticks = 0;
     index_.store.tick_limit = 200000;
     try {

@@ -35,7 +35,7 @@ namespace longbow::am {
 namespace {
 
 // Rows of the sample for each leaf: more shapes centroids no better (measured on GloVe), fewer make sizes uneven.
-constexpr std::size_t kSampleRowsPerLeaf = 40;
+constexpr std::size_t kSampleRowsPerLeaf = 32;
 constexpr std::size_t kAssignBatch = 512;
 constexpr std::size_t kCalibrationQueries = 1000;
 
@@ -221,9 +221,9 @@ class Build {
     if (kept > 0) {
       // Dividing the large clusters adds about a fifth: as many fewer are trained.
       const std::size_t first = std::max<std::size_t>(1, clusters * 5 / 6);
-      centroids_.resize(quant::train(points, {first, 8, 2, meta_.rotation_seed}, memory_, watch_, centroids_.data()) * n);
+      centroids_.resize(quant::train(points, {first, 8, 1, meta_.rotation_seed}, memory_, watch_, centroids_.data()) * n);
       const double share = static_cast<double>(used) / static_cast<double>(clusters);
-      const quant::Balance how{static_cast<std::size_t>(share * 1.4) + 1, static_cast<std::size_t>(share / 5), 3,
+      const quant::Balance how{static_cast<std::size_t>(share * 1.4) + 1, static_cast<std::size_t>(share / 5), 2,
                                meta_.rotation_seed};
       if (clusters > 1) quant::balance(points, how, centroids_, memory_, watch_);
     }
@@ -437,7 +437,13 @@ class Build {
 
   void calibrate() {
     set_phase(kPhaseCalibrate);
+    // Thousands of searches over a relation that only this session sees: every block's buffer is worth remembering.
+    const BlockNumber blocks = store_.block_count();
+    std::pmr::vector<Buffer> buffers(blocks, InvalidBuffer, &memory_);
+    pg::BufferHints hints{buffers.data(), blocks, 0};
+    if (!RelationUsesLocalBuffers(index_)) store_.set_hints(&hints);
     const tree::Calibration c = tree::calibrate(store_, space_, kCalibrationQueries, watch_, memory_);
+    store_.set_hints(nullptr);
     tree::update_meta(store_, [&](tree::Meta& m) { m.calibration = c; });
   }
 

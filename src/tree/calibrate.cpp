@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
 
 #include "leaf_rows.hpp"
 #include "longbow/tree/maintain.hpp"
@@ -17,6 +18,7 @@ namespace {
 constexpr std::size_t kMostNeighbours = 100;
 // Effort is raised until so many are found; beyond, more leaves tell nothing that a target needs.
 constexpr float kEnoughRecall = 0.998F;
+constexpr std::size_t kPilotQueries = 32;
 // Recall of the 100 nearest averages over ten times as many rows a query: fewer queries give the same noise.
 constexpr std::size_t kManyDivisor = 4;
 
@@ -178,40 +180,53 @@ class Calibrator {
     return estimate;
   }
 
-  // Share of the k nearest that probing finds, over every `step`-th query.
-  // A found row counts if it is as near as the k-th by truth: duplicates are as good as each other.
-  float recall(Search& search, std::uint32_t probes, std::uint32_t k, std::size_t step, float* found) {
-    std::size_t hits = 0, possible = 0;
+  // Shares of the k nearest that searches of each effort find, over queries first, first + step, ... before `end`. A found row
+  // counts if it is as near as the k-th by truth: duplicates are as good as each other.
+  void recalls(Search& search, std::uint32_t k, std::size_t end, std::size_t step, std::span<const std::uint32_t> probes,
+               float* out) {
+    std::size_t hits[kCalibrationPoints] = {};
+    std::size_t possible = 0;
+    float estimates[kMostNeighbours];
     const std::size_t n = space_.dims();
-    for (std::size_t q = 0; q < ids_.size(); q += step) {
-      if (q % 64 == 0) watch_.tick(0, 0);
-      const std::size_t count = search.probe(queries_.data() + q * n, probes, k, ids_[q], found);
+    for (std::size_t q = 0; q < end; q += step) {
+      watch_.tick(q, ids_.size());
       const std::size_t want = std::min<std::size_t>(k, truth_[q].best.size());
       if (want == 0) continue;
       const float* query = queries_.data() + q * n;
       const float squared = simd::kernels().inner_product(query, query, n);
       const float bar = truth_[q].best[want - 1].distance;
       const float slack = 1e-5F * (std::abs(bar) + squared);
-      for (std::size_t i = 0; i < count; ++i) hits += in_truth_units(found[i], squared) <= bar + slack ? 1 : 0;
+      search.trace(query, probes, k, ids_[q], estimates,
+                   [&](std::size_t effort, std::span<const float> found, std::size_t count) {
+                     for (std::size_t i = 0; i < std::min(count, want); ++i)
+                       hits[effort] += in_truth_units(found[i], squared) <= bar + slack ? 1 : 0;
+                   });
       possible += want;
     }
-    return possible == 0 ? 1.0F : static_cast<float>(hits) / static_cast<float>(possible);
+    for (std::size_t i = 0; i < probes.size(); ++i)
+      out[i] = possible == 0 ? 1.0F : static_cast<float>(hits[i]) / static_cast<float>(possible);
   }
 
   void measure(Calibration& result) {
     Search search(store_, space_, memory_);
-    float found[kMostNeighbours];
     const auto most = static_cast<std::uint32_t>(leaves_.size());
+    std::uint32_t grid[kCalibrationPoints];
+    std::size_t points = 0;
+    for (std::uint32_t p = 1; points < kCalibrationPoints; p = p < 4 ? p + 1 : p + p / 2) {
+      grid[points++] = std::min(p, most);
+      if (p >= most) break;
+    }
     for (std::size_t c = 0; c < kCalibrationKs; ++c) {
       const std::uint32_t k = kCalibrationK[c];
       const std::size_t step = k > 10 ? kManyDivisor : 1;
-      std::uint32_t probes = 1;
-      while (result.points[c] < kCalibrationPoints) {
-        const float r = recall(search, std::min(probes, most), k, step, found);
-        result.curve[c][result.points[c]++] = {static_cast<float>(std::min(probes, most)), r};
-        if (r >= kEnoughRecall || probes >= most) break;
-        probes = probes < 4 ? probes + 1 : probes + probes / 2;
-      }
+      float recall[kCalibrationPoints];
+      // A few queries tell how far it is worth going.
+      recalls(search, k, std::min(ids_.size(), kPilotQueries * step), step, {grid, points}, recall);
+      std::size_t used = 1;
+      while (used < points && recall[used - 1] < kEnoughRecall) ++used;
+      recalls(search, k, ids_.size(), step, {grid, used}, recall);
+      for (std::size_t i = 0; i < used; ++i) result.curve[c][i] = {static_cast<float>(grid[i]), recall[i]};
+      result.points[c] = static_cast<std::uint32_t>(used);
     }
   }
 

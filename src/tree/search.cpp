@@ -464,8 +464,7 @@ bool Search::next(Hit& hit) {
   }
 }
 
-std::size_t Search::probe(const float* prepared_query, std::uint32_t probes, std::uint32_t k, RowId exclude,
-                          float* out) {
+void Search::begin_trace(const float* prepared_query, std::uint32_t k, std::uint32_t most) {
   State& s = *state_;
   s.options = SearchOptions{};
   s.ranking = Ranking::scored;
@@ -474,14 +473,21 @@ std::size_t Search::probe(const float* prepared_query, std::uint32_t probes, std
   s.prune = true;
   s.keep = std::max<std::size_t>(16, planned_refine(s.space.leaf.bits, k) + 1);
   s.threshold = kFar;
+  s.frontier.prepare(most);
+}
+
+std::size_t Search::trace_to(std::uint32_t probes, std::uint32_t k, RowId exclude, std::span<float> estimates) {
+  State& s = *state_;
   const std::size_t end = s.frontier.prepare(probes);
   while (s.visited < end) s.visit(s.frontier.leaf(s.visited++));
+  // Refining takes rows out of the pool, which the next effort still needs.
+  const std::pmr::vector<Candidate> pool(s.pool, &s.memory);
   s.refine_into_ready(s.keep);
+  s.pool = pool;
   std::sort(s.ready.begin(), s.ready.end(), [](const Ready& a, const Ready& b) { return a.estimate < b.estimate; });
   std::size_t count = 0;
   for (std::size_t i = 0; i < s.ready.size() && count < k; ++i)
-    if (!(s.ready[i].hit.row == exclude)) out[count++] = s.ready[i].estimate;
-  s.pool.clear();
+    if (!(s.ready[i].hit.row == exclude)) estimates[count++] = s.ready[i].estimate;
   s.ready.clear();
   s.given = 0;
   return count;

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory_resource>
+#include <span>
 
 #include "longbow/tree/space.hpp"
 
@@ -51,12 +52,21 @@ class Search {
   void start(const float* query, const SearchOptions& options);
   // Finds the next row; false at the end.
   bool next(Hit& hit);
-  // For the calibration: the best rows that a first wave over `probes` leaves finds for a query in the index's space,
-  // nearest first, without the row `exclude`; at most k. Writes their estimates and returns how many there are.
-  std::size_t probe(const float* prepared_query, std::uint32_t probes, std::uint32_t k, RowId exclude, float* out);
+  // For the calibration: what first waves of several efforts find for a query in the index's space, in one pass.
+  // At each of `probes` (ascending numbers of leaves) calls found(index, estimates, count) with the estimates of the best
+  // rows so far, nearest first, without the row `exclude`; at most k.
+  template <class Found>
+  void trace(const float* prepared_query, std::span<const std::uint32_t> probes, std::uint32_t k, RowId exclude,
+             std::span<float> estimates, Found&& found) {
+    begin_trace(prepared_query, k, probes.empty() ? 0 : probes.back());
+    for (std::size_t i = 0; i < probes.size(); ++i) found(i, estimates, trace_to(probes[i], k, exclude, estimates));
+  }
   [[nodiscard]] const SearchCounters& counters() const noexcept;
 
  private:
+  void begin_trace(const float* prepared_query, std::uint32_t k, std::uint32_t most);
+  std::size_t trace_to(std::uint32_t probes, std::uint32_t k, RowId exclude, std::span<float> estimates);
+
   struct State;
   State* state_;
 };
