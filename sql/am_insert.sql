@@ -50,6 +50,8 @@ CREATE TABLE s (id int PRIMARY KEY, v vector(3));
 CREATE INDEX s_v ON s USING longbow (v);
 INSERT INTO s SELECT i, vec(i, 3) FROM generate_series(1, 500) i;
 SET enable_seqscan = off;
+-- Enough leaves to find the nearest row for sure, however the leaves were split.
+SET longbow.probes = 1000;
 BEGIN;
 INSERT INTO s VALUES (1001, '[9,9,9]');
 SELECT id FROM s ORDER BY v <-> '[9,9,9]' LIMIT 1;

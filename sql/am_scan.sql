@@ -31,6 +31,8 @@ FROM (SELECT id FROM t WHERE tag = 7 ORDER BY v <-> vec(0, 16) LIMIT 10) s,
 -- A query row without a distance filter and with one.
 SELECT count(*) FROM (SELECT id FROM t WHERE v <-> vec(17, 16) < 1e-3 ORDER BY v <-> vec(17, 16) LIMIT 1) s;
 
+-- From here on enough leaves are visited to find the nearest row for sure, however the index was built.
+SET longbow.probes = 1000;
 -- Rescans: a nested loop with LIMIT, also one that is left early, and one with NULL queries in between.
 SELECT count(*), count(DISTINCT (q.id, n.id)), count(*) FILTER (WHERE q.id = n.id) AS self
 FROM (SELECT id, v FROM t WHERE id <= 50) q, LATERAL (SELECT id FROM t ORDER BY v <-> q.v LIMIT 5) n;
@@ -97,6 +99,7 @@ RESET plan_cache_mode;
 DEALLOCATE nearest;
 
 -- longbow.probes, longbow.target_recall and longbow.max_scan_tuples.
+RESET longbow.probes;
 CREATE FUNCTION found(n int) RETURNS bigint LANGUAGE sql AS $$ SELECT count(*) FROM (SELECT id FROM t ORDER BY v <-> vec(-1, 16) LIMIT n) s $$;
 SET longbow.max_scan_tuples = 1;
 SELECT found(1), found(20000) BETWEEN 10 AND 1000 AS few;
@@ -120,6 +123,7 @@ RESET longbow.target_recall;
 SET work_mem = '64kB';
 SELECT found(1), found(20000), whole('t', '<->', vec(-1, 16));
 RESET work_mem;
+SET longbow.probes = 1000;
 
 -- Several indexes on one column: the operator decides.
 CREATE INDEX t_ip ON t USING longbow (v vector_ip_ops);

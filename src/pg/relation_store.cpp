@@ -56,6 +56,10 @@ void mark_hole(std::uint8_t* image) {
 }  // namespace
 
 PageHandle RelationStore::acquire(BlockId block, Latch latch) {
+  // A spoilt directory may name a page that this store holds already: its lock would never come.
+  for (int i = 0; i < held_count_; ++i)
+    if (held_[i] == block)
+      throw base::Error(base::Errc::index_corrupted, "block %u of the index is corrupted: it is met twice on one way", block);
   return call([&] {
     if (block >= known_blocks_) {
       known_blocks_ = RelationGetNumberOfBlocks(index_);
@@ -67,11 +71,24 @@ PageHandle RelationStore::acquire(BlockId block, Latch latch) {
     }
     const Buffer buffer = read(block);
     LockBuffer(buffer, latch == Latch::share ? BUFFER_LOCK_SHARE : BUFFER_LOCK_EXCLUSIVE);
-    return handle_of(buffer);
+    return hold(buffer);
   });
 }
 
-void RelationStore::release(PageHandle& handle) noexcept { UnlockReleaseBuffer(buffer_of(handle)); }
+PageHandle RelationStore::hold(Buffer buffer) noexcept {
+  const PageHandle handle = handle_of(buffer);
+  if (held_count_ < kMostHeld) held_[held_count_++] = handle.block;
+  return handle;
+}
+
+void RelationStore::release(PageHandle& handle) noexcept {
+  for (int i = held_count_; i-- > 0;) {
+    if (held_[i] != handle.block) continue;
+    held_[i] = held_[--held_count_];
+    break;
+  }
+  UnlockReleaseBuffer(buffer_of(handle));
+}
 
 Buffer RelationStore::try_recycle(BlockId block) {
   if (block >= RelationGetNumberOfBlocks(index_)) return InvalidBuffer;
@@ -100,16 +117,16 @@ PageHandle RelationStore::allocate() {
     if (mode_ == Mode::normal) {
       while (local_free_count_ > 0) {
         const Buffer buffer = try_recycle(local_free_[--local_free_count_]);
-        if (BufferIsValid(buffer)) return handle_of(buffer);
+        if (BufferIsValid(buffer)) return hold(buffer);
       }
       for (int attempt = 0; attempt < 32; ++attempt) {
         const BlockNumber block = GetFreeIndexPage(index_);
         if (block == InvalidBlockNumber) break;
         const Buffer buffer = try_recycle(block);
-        if (BufferIsValid(buffer)) return handle_of(buffer);
+        if (BufferIsValid(buffer)) return hold(buffer);
       }
     }
-    return handle_of(extend());
+    return hold(extend());
   });
 }
 

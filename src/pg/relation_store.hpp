@@ -56,10 +56,12 @@ class RelationStore final : public tree::PageStore {
   void log_everything();
 
  private:
+  tree::PageHandle hold(Buffer buffer) noexcept;
   Buffer try_recycle(tree::BlockId block);
   Buffer extend();
 
   static constexpr int kLocalFree = 32;
+  static constexpr int kMostHeld = 12;  // more than any caller latches at once
 
   Relation index_;
   Mode mode_;
@@ -75,6 +77,8 @@ class RelationStore final : public tree::PageStore {
   int edits_ = 0;
   tree::BlockId local_free_[kLocalFree] = {};  // freed by this store: reused before the map is asked
   int local_free_count_ = 0;
+  tree::BlockId held_[kMostHeld] = {};  // latched by this store
+  int held_count_ = 0;
 };
 
 }  // namespace longbow::pg

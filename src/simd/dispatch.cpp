@@ -99,7 +99,7 @@ void detected_features(char* buffer, std::size_t size) noexcept {
 std::size_t kernel_choices(const KernelChoice** rows) noexcept {
   static constexpr const char* kNames[] = {
       "l2_squared",  "inner_product", "l1",         "cosine",     "block_dot_1",   "block_dot_2", "block_dot_4",
-      "block_dot_8", "block_l1_1",    "block_l1_2", "block_l1_4", "block_l1_8",    "block_score", "refine_l2",   "refine_ip",
+      "block_dot_8", "block_l1_1",    "block_l1_2", "block_l1_4", "block_l1_8",    "block_score", "select_upto", "refine_l2",   "refine_ip",
       "refine_l1",   "max_abs",       "grid_sums",  "grid_codes", "subtract",      "multiply",    "add_to",
       "scale",       "butterfly",     "hadamard",   "dot_packed", "nearest_packed"};
   constexpr std::size_t kRows = sizeof(kNames) / sizeof(kNames[0]);

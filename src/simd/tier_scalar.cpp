@@ -207,6 +207,15 @@ std::uint32_t block_score(const std::int32_t* acc, const float* add, const float
   return mask;
 }
 
+std::size_t select_upto(const float* keys, std::size_t n, float bar, std::uint32_t* out) noexcept {
+  std::size_t found = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    out[found] = static_cast<std::uint32_t>(i);
+    found += keys[i] <= bar ? 1 : 0;
+  }
+  return found;
+}
+
 }  // namespace
 
 constinit const Kernels kScalarKernels = {
@@ -217,6 +226,7 @@ constinit const Kernels kScalarKernels = {
     .block_dot = {block_dot<1>, block_dot<2>, block_dot<4>, block_dot<8>},
     .block_l1 = {block_l1<1>, block_l1<2>, block_l1<4>, block_l1<8>},
     .block_score = block_score,
+    .select_upto = select_upto,
     .refine_l2 = refine_l2,
     .refine_ip = refine_ip,
     .refine_l1 = refine_l1,

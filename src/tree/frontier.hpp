@@ -106,13 +106,8 @@ class Frontier {
 
   // Collects the leaves with keys up to the bar; returns how many.
   std::size_t gather(float bar) {
-    near_.resize(keys_.size());
-    std::size_t found = 0;
-    for (std::size_t i = 0; i < keys_.size(); ++i) {
-      near_[found] = static_cast<std::uint32_t>(i);
-      found += keys_[i] <= bar ? 1 : 0;
-    }
-    return found;
+    near_.resize(keys_.size() + 16);
+    return simd::kernels().select_upto(keys_.data(), keys_.size(), bar, near_.data());
   }
 
   void open_nearest() {
@@ -140,6 +135,9 @@ class Frontier {
     if (head.birth > space_.meta.split_counter) inner_.push_back({entry.key, head.sibling, entry.level});
     if ((head.flags & kMoved) != 0) return;
     copy_head(space_, page, head_);
+    if (entry.level == 1)
+      for (auto* of : {&heads_, &ids_}) of->reserve(of->size() + head_.head.rows);
+    if (entry.level == 1) keys_.reserve(keys_.size() + head_.head.rows);
     read_children(entry, page);
   }
 
@@ -177,17 +175,16 @@ class Frontier {
 
   // Copies a block of leaves whole; free slots count as taken.
   void add_leaves(const float* key, const InnerFactors& f, std::size_t count) {
-    const std::size_t at = keys_.size();
-    keys_.resize(at + count);
     heads_.insert(heads_.end(), f.child, f.child + count);
     ids_.insert(ids_.end(), f.child_id, f.child_id + count);
-    std::size_t free = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-      const bool none = f.child_id[i] == 0;
-      keys_[at + i] = none ? kTaken : safe(key[i]);
-      free += none ? 1 : 0;
+    float safe_key[16];
+    std::size_t used = 0;
+    for (std::size_t i = 0; i < 16; ++i) {
+      safe_key[i] = f.child_id[i] == 0 ? kTaken : safe(key[i]);
+      used += i < count && f.child_id[i] != 0 ? 1 : 0;
     }
-    known_ += count - free;
+    keys_.insert(keys_.end(), safe_key, safe_key + count);
+    known_ += used;
   }
 
   static constexpr float kTaken = std::numeric_limits<float>::infinity();

@@ -12,6 +12,9 @@ namespace longbow::tree {
 
 namespace {
 
+// Splits by others keep rows from their leaves a few times; more is corruption.
+constexpr int kMostIdleRounds = 1000;
+
 // A row on its way to a leaf.
 struct Placed {
   NodeRef leaf;
@@ -37,7 +40,8 @@ class Inserter {
   void run() {
     std::pmr::vector<Placed> todo(&memory_), next(&memory_);
     for (std::size_t i = 0; i < rows_.size(); ++i) todo.push_back({descent_.leaf_of(rows_[i].vector), i});
-    while (!todo.empty()) {
+    for (int idle = 0; !todo.empty(); ++idle) {
+      if (idle > kMostIdleRounds) throw_corrupted(todo[0].leaf.head, "no row can be added to the leaf");
       std::stable_sort(todo.begin(), todo.end(),
                        [](const Placed& a, const Placed& b) { return a.leaf.head < b.leaf.head; });
       next.clear();
@@ -45,6 +49,7 @@ class Inserter {
         std::size_t to = from;
         while (to < todo.size() && todo[to].leaf.node_id == todo[from].leaf.node_id) ++to;
         const std::size_t finished = append_group({todo.data() + from, to - from});
+        if (finished > 0) idle = 0;
         // The leaf has moved or was split: the rest looks for its leaf again.
         for (std::size_t i = from + finished; i < to; ++i)
           next.push_back({descent_.leaf_of(rows_[todo[i].index].vector), todo[i].index});

@@ -63,6 +63,9 @@ struct Kernels {
   std::uint32_t (*block_score)(const std::int32_t* acc, const float* add, const float* scale, const BlockScale& by,
                                float threshold, float* estimate) noexcept;
 
+  // Numbers of the keys up to a bar, ascending; returns how many. `out` has room for n + 16.
+  std::size_t (*select_upto)(const float* keys, std::size_t n, float bar, std::uint32_t* out) noexcept;
+
   // -- refine: one row of unsigned 8-bit codes u against a float query; v = u - 127.5
   float (*refine_l2)(const std::uint8_t* u, const float* t, float scale, std::size_t n) noexcept;  // sum (t-scale*v)^2
   float (*refine_ip)(const std::uint8_t* u, const float* t, std::size_t n) noexcept;               // sum t*v
