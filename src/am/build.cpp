@@ -223,7 +223,7 @@ class Build {
       const std::size_t first = std::max<std::size_t>(1, clusters * 5 / 6);
       centroids_.resize(quant::train(points, {first, 8, 1, meta_.rotation_seed}, memory_, watch_, centroids_.data()) * n);
       const double share = static_cast<double>(used) / static_cast<double>(clusters);
-      const quant::Balance how{static_cast<std::size_t>(share * 1.4) + 1, static_cast<std::size_t>(share / 5), 2,
+      const quant::Balance how{static_cast<std::size_t>(share * 1.4) + 1, static_cast<std::size_t>(share / 5), 1,
                                meta_.rotation_seed};
       if (clusters > 1) quant::balance(points, how, centroids_, memory_, watch_);
     }

@@ -16,24 +16,26 @@ class Balancer {
   Balancer(const Points& points, const Balance& how, std::pmr::memory_resource& memory, Watch& watch)
       : points_(points), how_(how), memory_(memory), watch_(watch), rows_(&memory), side_(&memory), next_(&memory) {}
 
-  // One round; returns whether the number of clusters changed.
-  bool round(std::pmr::vector<float>& centroids) {
+  enum class Step : std::uint8_t {
+    prune,   // drop small clusters and divide large ones
+    divide,  // divide large ones
+    settle,  // move to the mean: a division's halves attract others' rows
+  };
+  void run(std::pmr::vector<float>& centroids, Step step) {
     const std::size_t n = points_.dims;
     const std::size_t count = centroids.size() / n;
     std::pmr::vector<std::uint32_t> order(&memory_), ends(&memory_);
     group(centroids, count, order, ends);
+    most_ = step == Step::settle ? points_.rows : how_.most;
     next_.clear();
     for (std::size_t c = 0; c < count; ++c) {
       const std::size_t from = c == 0 ? 0 : ends[c - 1];
       const std::size_t size = ends[c] - from;
-      if (size < how_.least && count > 1) continue;
+      if (step == Step::prune && size < how_.least && count > 1) continue;
       watch_.tick(c, count);
       divide({order.data() + from, size}, centroids.data() + c * n);
     }
-    if (next_.empty()) return false;
-    const bool changed = next_.size() != centroids.size();
-    centroids.swap(next_);
-    return changed;
+    if (!next_.empty()) centroids.swap(next_);
   }
 
  private:
@@ -57,7 +59,7 @@ class Balancer {
   // Adds the mean of the members, or of their halves while they are too many. An empty cluster keeps its centroid.
   void divide(std::span<std::uint32_t> members, const float* old) {
     const std::size_t n = points_.dims;
-    if (members.size() <= how_.most) {
+    if (members.size() <= most_) {
       if (members.empty()) {
         next_.insert(next_.end(), old, old + n);
         return;
@@ -95,6 +97,7 @@ class Balancer {
   std::pmr::vector<float> rows_;
   std::pmr::vector<std::uint8_t> side_;
   std::pmr::vector<float> next_;
+  std::size_t most_ = 0;
 };
 
 }  // namespace
@@ -103,8 +106,10 @@ void balance(const Points& points, const Balance& how, std::pmr::vector<float>& 
              std::pmr::memory_resource& memory, Watch& watch) {
   if (points.rows == 0 || centroids.empty()) return;
   Balancer balancer(points, how, memory, watch);
-  for (int i = 0; i < how.rounds; ++i)
-    if (!balancer.round(centroids) && i > 0) return;
+  for (int i = 0; i < how.rounds; ++i) {
+    balancer.run(centroids, i == 0 ? Balancer::Step::prune : Balancer::Step::divide);
+    balancer.run(centroids, Balancer::Step::settle);
+  }
 }
 
 }  // namespace longbow::quant

@@ -1,6 +1,8 @@
 // Splitting a leaf.
 #include "split.hpp"
 
+#include <cmath>
+
 #include "append.hpp"
 #include "leaf_rows.hpp"
 #include "link.hpp"
@@ -26,8 +28,10 @@ class SideEncoder {
     codes_.resize(leaf.rows.size() * n * 2);
     for (std::size_t i = 0; i < leaf.rows.size(); ++i) {
       if (side[i] != which) continue;
-      // The old code's error bound covers what lies before it; the new one adds its own.
-      encoder_.encode(leaf.vectors.data() + i * n, centroid, 0, 0, leaf.errors[i]);
+      // The old code's error bound covers what lies before it; the new one adds its own, decoding's rounding included.
+      const float* vector = leaf.vectors.data() + i * n;
+      const float norm = std::sqrt(simd::kernels().inner_product(vector, vector, n));
+      encoder_.encode(vector, centroid, norm, 0, leaf.errors[i]);
       std::uint8_t* scan = codes_.data() + rows_.size() * n * 2;
       std::copy_n(encoder_.scan_codes(), n, scan);
       std::copy_n(encoder_.refine_codes(), n, scan + n);

@@ -37,10 +37,10 @@ std::size_t train(const Points& points, const TrainOptions& options, std::pmr::m
 
 // Evens out trained clusters for leaves of one size: clusters with more than `most` of the rows are divided by 2-means,
 // those with fewer than `least` are dropped (their rows go to neighbours), the others move to their mean. `centroids`
-// holds `count` of them and grows or shrinks. A few rounds, each with one assignment of all rows.
+// grows or shrinks. Each round assigns all rows twice: to divide, and to settle.
 struct Balance {
   std::size_t most, least;
-  int rounds = 3;
+  int rounds = 1;
   std::uint64_t seed = 1;
 };
 void balance(const Points& points, const Balance& how, std::pmr::vector<float>& centroids,

@@ -1,0 +1,71 @@
+// block_score and select_upto: every tier against the plain formula.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "longbow/simd/kernels.hpp"
+
+namespace longbow::simd {
+namespace {
+
+std::vector<Tier> tiers() {
+  std::vector<Tier> result;
+  for (int t = 0; t <= static_cast<int>(detected_tier()); ++t) result.push_back(static_cast<Tier>(t));
+  return result;
+}
+
+TEST(BlockScore, FormulaAndMask) {
+  std::mt19937 random(3);
+  std::uniform_real_distribution<float> real(-2, 2);
+  for (const Tier tier : tiers()) {
+    const Kernels& k = kernels_of(tier);
+    for (int round = 0; round < 200; ++round) {
+      std::int32_t acc[16];
+      float add[16], scale[16], estimate[16];
+      for (int i = 0; i < 16; ++i) {
+        acc[i] = static_cast<std::int32_t>(random() % 2000000) - 1000000;
+        add[i] = real(random);
+        scale[i] = real(random);
+      }
+      if (round % 10 == 0) add[round % 16] = std::numeric_limits<float>::quiet_NaN();
+      const BlockScale by{real(random), 1e-6F, -500.5F};
+      const float threshold = real(random);
+      const std::uint32_t mask = k.block_score(acc, add, scale, by, threshold, estimate);
+      for (int i = 0; i < 16; ++i) {
+        const double exact = (double{by.base} + add[i]) + scale[i] * (double{by.step} * (double(acc[i]) + by.offset));
+        if (std::isnan(exact)) {
+          EXPECT_TRUE(std::isnan(estimate[i]));
+        } else {
+          EXPECT_NEAR(estimate[i], exact, 1e-5) << tier_name(tier);
+        }
+        EXPECT_EQ((mask >> i & 1) != 0, estimate[i] < threshold) << tier_name(tier);
+      }
+    }
+  }
+}
+
+TEST(SelectUpto, EveryLengthAndBar) {
+  std::mt19937 random(4);
+  for (const Tier tier : tiers()) {
+    const Kernels& k = kernels_of(tier);
+    for (std::size_t n = 0; n < 200; ++n) {
+      std::vector<float> keys(n);
+      for (float& key : keys) key = static_cast<float>(random() % 50);
+      if (n > 3) keys[n / 2] = std::numeric_limits<float>::infinity();
+      if (n > 5) keys[n / 3] = std::numeric_limits<float>::quiet_NaN();
+      for (const float bar : {-1.0F, 0.0F, 7.0F, 49.0F, std::numeric_limits<float>::max()}) {
+        std::vector<std::uint32_t> expected, found(n + 16);
+        for (std::size_t i = 0; i < n; ++i)
+          if (keys[i] <= bar) expected.push_back(static_cast<std::uint32_t>(i));
+        found.resize(k.select_upto(keys.data(), n, bar, found.data()));
+        EXPECT_EQ(found, expected) << tier_name(tier) << " n " << n << " bar " << bar;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace longbow::simd
