@@ -184,6 +184,6 @@ BEGIN
     END;
   END LOOP;
 END $$;
-SELECT id FROM t ORDER BY v <-> vec(13, 16) LIMIT 1;
+SELECT id % 20000 AS id FROM t ORDER BY v <-> vec(13, 16) LIMIT 1;
 
 DROP SCHEMA am_scan CASCADE;

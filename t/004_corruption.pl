@@ -22,7 +22,7 @@ my $node = new_cluster('damaged', "ignore_checksum_failure = on\nstatement_timeo
 $node->start;
 add_data_functions($node);
 
-# One table for each kind of page and way of damage; wide rows where centroids have pages of their own.
+# One table for each kind of page and way of damage.
 my @cases;
 for my $kind (sort keys %kinds)
 {
@@ -32,8 +32,8 @@ my $sql = "CREATE TABLE narrow AS SELECT i AS id, blob(i, 30) AS v FROM generate
 CREATE TABLE wide AS SELECT i AS id, blob(i, 2000) AS v FROM generate_series(1, 60) i;\n";
 for my $case (@cases)
 {
-	my $from = $case->{kind} eq 'centroid' ? 'wide' : 'narrow';
-	my $dims = $case->{kind} eq 'centroid' ? 2000 : 30;
+	# Narrow leaves have their codes in their heads; wide ones have pages for them and for centroids.
+	my ($from, $dims) = $case->{kind} =~ /^(centroid|scan)$/ ? ('wide', 2000) : ('narrow', 30);
 	$sql .= "CREATE TABLE $case->{table} (id int, v vector($dims));
 INSERT INTO $case->{table} SELECT * FROM $from UNION ALL SELECT -i, NULL FROM generate_series(1, 20) i;
 CREATE INDEX ON $case->{table} USING longbow (v) WITH (leaf_size = 16);\n";
@@ -80,7 +80,6 @@ sub damage
 for my $case (@cases)
 {
 	my $found = damage($case);
-	# Small indexes have their codes in the heads.
 	ok($found > 0, "$case->{table}: there are pages of that kind");
 }
 $node->start;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <unordered_map>
 #include <vector>
 
 #include "longbow/quant/code.hpp"
@@ -23,28 +24,28 @@ std::vector<std::size_t> some_dims() {
   return all;
 }
 
-// Marks bytes of pages as used; a byte used twice or beyond the body is a failure.
+// Marks ranges of pages as used; one that overlaps another or leaves the page's body is a failure.
 class Pages {
  public:
   bool use(std::size_t page, std::size_t from, std::size_t bytes) {
-    std::vector<bool>& used = pages_.try_emplace(page, kPageBytes, false).first->second;
     if (from < kPageHeaderBytes || from + bytes > kTrailerOffset) return false;
-    for (std::size_t i = from; i < from + bytes; ++i) {
-      if (used[i]) return false;
-      used[i] = true;
-    }
-    return true;
+    std::map<std::size_t, std::size_t>& used = pages_[page];
+    const auto after = used.lower_bound(from);
+    if (after != used.end() && after->first < from + bytes) return false;
+    if (after != used.begin() && std::prev(after)->second > from) return false;
+    return used.emplace(from, from + bytes).second;
   }
 
  private:
-  std::map<std::size_t, std::vector<bool>> pages_;
+  std::unordered_map<std::size_t, std::map<std::size_t, std::size_t>> pages_;
 };
 
 // Page 0 is the head, then scan pages from 1 on, refine pages from 100000 on.
 bool lays_out(const Geometry& g) {
   constexpr std::size_t kScan = 1, kRefine = 100000;
   Pages pages;
-  if (g.max_rows % 16 != 0 || g.block_pages > kMostBlockPages || g.refine_span > kMostRefineSpan) return false;
+  if (g.max_rows % 16 != 0) return false;
+  if (g.leaf && (g.block_pages > kMostBlockPages || g.refine_span > kMostRefineSpan)) return false;
   if (!pages.use(0, kPageHeaderBytes, sizeof(NodeHead))) return false;
   if (!pages.use(0, kDirectoryOffset, g.refine_entry(g.refine_capacity) * sizeof(BlockId))) return false;
   if (g.centroid_span == 0 ? !pages.use(0, g.centroid_offset, g.dims * sizeof(float))

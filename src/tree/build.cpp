@@ -113,7 +113,7 @@ TreeBuilder::TreeBuilder(PageStore& store, Space& space, std::pmr::memory_resour
 
 void TreeBuilder::add_cluster(const float* centroid, const std::uint8_t* packed, std::size_t rows) {
   // Room for appends must be left, so that a fresh index does not begin by splitting.
-  const std::size_t most = std::max<std::size_t>(space_.meta.leaf_size * 3 / 2, 16);
+  const std::size_t most = std::max<std::size_t>(space_.meta.leaf_size * 2 - 16, 16);
   const std::size_t parts = std::max<std::size_t>(1, (rows + most - 1) / most);
   const std::size_t row_bytes = PackedRow::bytes(space_);
   std::pmr::vector<EncodedRow> encoded(&memory_);

@@ -41,9 +41,12 @@ void check_meta(const Meta& meta) {
       meta.bits == 1 || meta.bits == 2 || meta.bits == 4 || (meta.bits == 0 && meta.dims == 0);
   const bool sizes = meta.dims <= kMaxDims && meta.leaf_size <= kMaxLeafSize &&
                      (meta.leaf_size >= kMinLeafSize || meta.dims == 0);
+  // A leaf's directory must fit its head: everything else on a node's pages is laid out by these three.
+  const bool fits = !sizes || !bits || meta.dims == 0 ||
+                    fitting_leaf_size(meta.dims, meta.bits, meta.leaf_size) == meta.leaf_size;
   bool curves = true;
   for (std::size_t k = 0; k < kCalibrationKs; ++k) curves = curves && meta.calibration.points[k] <= kCalibrationPoints;
-  if (!metric || !bits || !sizes || !curves || meta.height > 64)
+  if (!metric || !bits || !sizes || !fits || !curves || meta.height > 64)
     throw Error(Errc::index_corrupted, "meta page of the index holds impossible values");
 }
 
