@@ -101,7 +101,7 @@ TEST(Geometry, EveryLeafFits) {
 
 TEST(Geometry, EveryInnerNodeFits) {
   for (const std::size_t dims : some_dims()) {
-    const Geometry g = inner_geometry(dims);
+    const Geometry g = inner_geometry(dims, target_fanout(dims));
     ASSERT_TRUE(lays_out(g)) << dims;
     EXPECT_GE(g.max_rows, target_fanout(dims) * 2);
     EXPECT_EQ(g.refine_capacity, 0U);

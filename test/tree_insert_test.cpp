@@ -29,7 +29,7 @@ TEST(TreeInsert, InnerNodesSplitAndTheTreeGrowsUpwards) {
   EXPECT_GE(index.space.meta.height, 4U);
   index.expect_search_finds_all(data.next());
   // Without the limit the same bytes read the same.
-  index.space.inner = tree::inner_geometry(8);
+  index.space.inner = tree::inner_geometry(8, index.space.meta.fanout);
   index.expect_structure();
 }
 

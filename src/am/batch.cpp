@@ -132,7 +132,7 @@ void discard_strangers(Relation heap, Batch* batch, const uint32* order) {
         ours = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmin(tuple));
       }
     }
-    r.done = !ours;
+    if (!ours) r.done = true;
   }
   if (BufferIsValid(buffer)) UnlockReleaseBuffer(buffer);
 }

@@ -38,6 +38,7 @@ namespace {
 constexpr std::size_t kSampleRowsPerLeaf = 48;
 constexpr std::size_t kAssignBatch = 512;
 constexpr std::size_t kCalibrationQueries = 1000;
+constexpr std::size_t kMostClusterBytes = 16 << 20;
 
 std::uint64_t random_incarnation() {
   std::uint64_t value;
@@ -127,7 +128,9 @@ class Build {
       while (BlockSampler_HasMore(&sampler)) {
         CHECK_FOR_INTERRUPTS();
         const BlockNumber block = BlockSampler_Next(&sampler);
-        table_index_build_range_scan(heap_, index_, info_, false, true, false, block, 1, &Build::on_sample, this, nullptr);
+        // A concurrent build scans by an MVCC snapshot, where "any visible" has no meaning.
+        table_index_build_range_scan(heap_, index_, info_, false, !info_->ii_Concurrent, false, block, 1,
+                                     &Build::on_sample, this, nullptr);
         ++visited;
       }
     });
@@ -355,7 +358,8 @@ class Build {
         row = reinterpret_cast<const std::uint8_t*>(VARDATA_ANY(DatumGetPointer(slot_getattr(read_slot_, 2, &null))));
         return true;
       });
-      if ((!more || leaf != current) && !rows.empty()) {
+      // Equal vectors may fill one cluster beyond any memory: it is written in parts.
+      if ((!more || leaf != current || rows.size() >= kMostClusterBytes) && !rows.empty()) {
         tree.add_cluster(centroids_.data() + static_cast<std::size_t>(current) * meta_.dims, rows.data(),
                          rows.size() / row_bytes);
         rows.clear();

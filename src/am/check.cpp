@@ -17,7 +17,9 @@ extern "C" {
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/index.h"
+#include "catalog/pg_am.h"
 #include "executor/executor.h"
+#include "storage/bufmgr.h"
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
 }
@@ -36,6 +38,7 @@ struct HeapReader {
   ExprState* predicate;
   TupleTableSlot* slot;
   IndexFetchTableData* fetch;
+  BlockNumber blocks;  // of the table, as looked at last
 
   void open(Relation heap_arg, Relation index_arg) {
     heap = heap_arg;
@@ -60,6 +63,12 @@ struct HeapReader {
     ItemPointerSet(&tid, row.block, row.offset);
     bool again = false, all_dead = false;
     return table_index_fetch_tuple(fetch, &tid, snapshot, slot, &again, &all_dead);
+  }
+  // Whether the table has no such block.
+  bool lies_beyond(tree::RowId row) {
+    if (row.block < blocks || heap->rd_rel->relam != HEAP_TABLE_AM_OID) return false;
+    blocks = pg::call([&] { return RelationGetNumberOfBlocks(heap); });
+    return row.block >= blocks;
   }
   // The row's vector in per-tuple memory, nullptr for NULL.
   const types::Vector* vector() {
@@ -92,6 +101,7 @@ class Checker final : public tree::RowVisitor {
       : reader_(reader), space_(space), seen_(memory), prepared_(space.dims(), &memory) {}
 
   void row(tree::RowId row, const float* decoded, float error, std::uint16_t flags) override {
+    if (reader_.lies_beyond(row)) fail(row, "lies beyond the end of its table");
     if (!seen_.insert(std::uint64_t{row.block} << 16 | row.offset)) fail(row, "occurs twice in the index");
     if (!pg::call([&] { return reader_.find(row); })) return;
     ++visible;

@@ -39,6 +39,7 @@ LB_FUNCTION(longbow_handler) {
   am->amcostestimate = pg::guarded<&am::cost_estimate>;
   am->amoptions = pg::guarded<&am::options>;
   am->ambuildphasename = pg::guarded<&am::build_phase_name>;
+  am->amproperty = pg::guarded<&am::property>;
   am->amvalidate = pg::guarded<&am::validate>;
   am->ambeginscan = pg::guarded<&am::begin_scan>;
   am->amrescan = pg::guarded<&am::rescan>;

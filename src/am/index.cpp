@@ -1,6 +1,8 @@
 // The index's space from its meta page and the session's memory of it; opening an index by OID.
 #include "am/index.hpp"
 
+#include <algorithm>
+
 #include "longbow/tree/build.hpp"
 #include "longbow/tree/maintain.hpp"
 
@@ -67,8 +69,9 @@ void forget(const Remembered* stale) {
 }
 
 Remembered* remember(Relation index, tree::PageStore& store, const tree::Meta& meta) {
+  // The session's only once it is whole: until then an error takes it along.
   Remembered* entry = pg::call([&] {
-    const MemoryContext memory = AllocSetContextCreate(CacheMemoryContext, "longbow index", ALLOCSET_SMALL_SIZES);
+    const MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "longbow index", ALLOCSET_SMALL_SIZES);
     auto* fresh = static_cast<Remembered*>(MemoryContextAllocZero(memory, sizeof(Remembered)));
     fresh->memory = memory;
     fresh->file = lb_locator(index);
@@ -78,6 +81,7 @@ Remembered* remember(Relation index, tree::PageStore& store, const tree::Meta& m
     return MemoryContextAllocHuge(entry->memory, (tree::space_floats(meta.dims) + 1) * sizeof(float));
   }));
   entry->space = tree::make_space(store, meta, buffer);
+  MemoryContextSetParent(entry->memory, CacheMemoryContext);
   entry->next = remembered;
   remembered = entry;
   return entry;
@@ -150,15 +154,17 @@ struct InterruptWatch final : quant::Watch {
 
 void recalibrate_if_grown(tree::PageStore& store, const tree::Space& space, std::pmr::memory_resource& memory) {
   const auto grown = [](const tree::Meta& m) {
-    return m.leaves >= kFewLeaves && m.leaves >= std::uint64_t{2} * m.calibration.leaves;
+    return m.leaves >= kFewLeaves &&
+           m.leaves >= std::uint64_t{2} * std::max(m.calibration.leaves, m.calibration.claimed);
   };
   const tree::Meta before = tree::read_meta(store);
   if (!grown(before)) return;
-  // Claimed first, so that of many sessions only one measures.
+  // Claimed first, so that of many sessions only one measures; what the old curves were measured on stays beside them,
+  // since this session may be cancelled.
   bool claimed = false;
   tree::update_meta(store, [&](tree::Meta& m) {
     claimed = grown(m);
-    if (claimed) m.calibration.leaves = m.leaves;
+    if (claimed) m.calibration.claimed = m.leaves;
   });
   if (!claimed) return;
   tree::Space current = space;

@@ -52,6 +52,7 @@ void cost_estimate(PlannerInfo* root, IndexPath* path, double loops, Cost* start
 bytea* options(Datum reloptions, bool validate);
 char* build_phase_name(int64 phase);
 bool validate(Oid opclass);
+bool property(Oid index, int column, IndexAMProperty which, const char* name, bool* result, bool* null);
 IndexScanDesc begin_scan(Relation index, int keys, int orderbys);
 void rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys);
 bool get_tuple(IndexScanDesc scan, ScanDirection direction);

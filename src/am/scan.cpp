@@ -12,6 +12,8 @@
 
 extern "C" {
 #include "access/relscan.h"
+#include "catalog/pg_am.h"
+#include "storage/bufmgr.h"
 #include "pgstat.h"
 #include "utils/float.h"
 #include "utils/snapmgr.h"
@@ -26,6 +28,7 @@ struct ScanState {
   MemoryContext memory;  // reset by each rescan
   tree::Search* search;
   bool started;
+  BlockNumber heap_blocks;  // of the table, as looked at last
 };
 
 ScanState* state_of(IndexScanDesc scan) { return static_cast<ScanState*>(scan->opaque); }
@@ -73,7 +76,30 @@ void start(IndexScanDesc scan) {
   s->started = true;
 }
 
+// A row beyond the table's end can only come from a damaged page. The scan's lock on the table keeps it from shrinking.
+void check_row(IndexScanDesc scan, tree::RowId row) {
+  ScanState* s = state_of(scan);
+  const Relation heap = scan->heapRelation;
+  if (row.block < s->heap_blocks || heap == nullptr || heap->rd_rel->relam != HEAP_TABLE_AM_OID) return;
+  pg::call([&] {
+    s->heap_blocks = RelationGetNumberOfBlocks(heap);
+    if (row.block >= s->heap_blocks)
+      ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+                      errmsg("index \"%s\" refers to row (%u,%u), but its table has only %u blocks",
+                             RelationGetRelationName(scan->indexRelation), row.block, row.offset, s->heap_blocks),
+                      errhint("Please REINDEX it.")));
+  });
+}
+
 void hand_out(IndexScanDesc scan, const tree::Hit& hit) {
+  // To the buffer manager that number means a new block of the heap.
+  if (!BlockNumberIsValid(hit.row.block))
+    pg::call([&] {
+      ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+                      errmsg("index \"%s\" names an impossible row", RelationGetRelationName(scan->indexRelation)),
+                      errhint("Please REINDEX it.")));
+    });
+  check_row(scan, hit.row);
   ItemPointerSet(&scan->xs_heaptid, hit.row.block, hit.row.offset);
   scan->xs_recheck = false;
   if (scan->numberOfOrderBys == 0) return;

@@ -19,7 +19,8 @@ class VacuumDead final : public tree::DeadRows {
   bool is_dead(tree::RowId row) override {
     ItemPointerData tid;
     ItemPointerSet(&tid, row.block, row.offset);
-    return callback_(&tid, state_);
+    // CREATE INDEX CONCURRENTLY's callback collects the row ids in a sort, which may fail.
+    return pg::call([&] { return callback_(&tid, state_); });
   }
 
  private:

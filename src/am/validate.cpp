@@ -73,4 +73,12 @@ bool validate(Oid opclass) {
   return operators_valid && functions_valid;
 }
 
+// pg_index_column_has_property(..., 'distance_orderable') and its kin.
+bool property(Oid, int column, IndexAMProperty which, const char*, bool* result, bool* null) {
+  if (column == 0 || which != AMPROP_DISTANCE_ORDERABLE) return false;
+  *result = true;
+  *null = false;
+  return true;
+}
+
 }  // namespace longbow::am

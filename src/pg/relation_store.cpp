@@ -227,7 +227,11 @@ bool RelationStore::stamp_passed(std::uint64_t stamp) {
 
 void RelationStore::offer_free(BlockId block) {
   if (local_free_count_ < kLocalFree) local_free_[local_free_count_++] = block;
-  call([&] { RecordFreeIndexPage(index_, block); });
+  call([&] {
+    RecordFreeIndexPage(index_, block);
+    // VACUUM brings the whole map up to date when it is done; what a split gives back is to be found before.
+    if (pace_ == Pace::query && mode_ == Mode::normal) FreeSpaceMapVacuumRange(index_, block, block + 1);
+  });
 }
 
 void RelationStore::tick() {

@@ -29,6 +29,7 @@ void settle(Meta& meta, std::uint32_t dims) {
   if (meta.bits == 0) meta.bits = static_cast<std::uint8_t>(default_bits(dims));
   if (meta.leaf_size == 0) meta.leaf_size = default_leaf_size(dims);
   meta.leaf_size = fitting_leaf_size(dims, meta.bits, meta.leaf_size);
+  meta.fanout = static_cast<std::uint32_t>(target_fanout(dims));
 }
 
 void write_empty(PageStore& store, const Meta& meta) {
@@ -151,7 +152,7 @@ void TreeBuilder::finish(quant::Watch& watch) {
   // Centroids of upper levels live until the end: parents are encoded from them.
   std::pmr::vector<std::pmr::vector<float>> kept(&memory_);
   std::uint16_t height = 1;
-  const std::size_t flat = target_fanout(n) * 3 / 2;
+  const std::size_t flat = meta.fanout * std::size_t{3} / 2;
   while (level.size() > 1) {
     std::pmr::vector<float>& centroids = kept.emplace_back();
     std::pmr::vector<Entry> above(&memory_);

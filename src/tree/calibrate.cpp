@@ -109,8 +109,9 @@ class Calibrator {
     }
     if (total < 2) return;
     std::pmr::vector<std::uint64_t> picks(&memory_);
-    for (std::size_t i = 0; i < std::min<std::uint64_t>(wanted, total); ++i)
-      picks.push_back(total <= wanted ? i : random() % total);
+    // Some are picked twice, and a leaf split meanwhile loses its picks: a few more make up for them.
+    const std::uint64_t enough = wanted + wanted / 8;
+    for (std::size_t i = 0; i < std::min(enough, total); ++i) picks.push_back(total <= enough ? i : random() % total);
     std::sort(picks.begin(), picks.end());
     picks.erase(std::unique(picks.begin(), picks.end()), picks.end());
     const std::size_t n = space_.dims();

@@ -37,6 +37,8 @@ bool Descent::open(Step& step, PageRef& page, const float* vector) {
     if ((h.flags & kMoved) == 0) return true;
     const NodeRef to[2] = {h.forward[0], h.forward[1]};
     page.reset();
+    // An emptied leaf was taken out: its parent knows by now.
+    if (to[0].node_id == 0) return false;
     float best = std::numeric_limits<float>::infinity();
     step.node = to[0];
     for (const NodeRef& candidate : to) {

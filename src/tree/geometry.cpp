@@ -62,7 +62,9 @@ Geometry leaf_geometry(std::size_t dims, unsigned bits, std::size_t leaf_size) {
   return lay_out(dims, bits, true, leaf_size * 4);
 }
 
-Geometry inner_geometry(std::size_t dims) { return lay_out(dims, kInnerBits, false, target_fanout(dims) * 2); }
+Geometry inner_geometry(std::size_t dims, std::size_t fanout) { return lay_out(dims, kInnerBits, false, fanout * 2); }
+
+bool head_fits(const Geometry& geometry) noexcept { return head_end(geometry) <= kTrailerOffset; }
 
 unsigned default_bits(std::size_t dims) noexcept { return dims < 192 ? 4 : dims < 384 ? 2 : 1; }
 
@@ -72,7 +74,7 @@ std::uint32_t default_leaf_size(std::size_t dims) noexcept {
 }
 
 std::uint32_t fitting_leaf_size(std::size_t dims, unsigned bits, std::uint32_t wanted) {
-  while (wanted > kMinLeafSize && head_end(leaf_geometry(dims, bits, wanted)) > kTrailerOffset) --wanted;
+  while (wanted > kMinLeafSize && !head_fits(leaf_geometry(dims, bits, wanted))) --wanted;
   return wanted;
 }
 

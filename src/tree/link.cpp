@@ -252,6 +252,78 @@ void link_replacement(PageStore& store, const Space& space, const PageRef& old_h
   change.commit();
 }
 
+namespace {
+
+// Whether no slot of the leaf whose head is latched holds a row.
+bool has_no_rows(PageStore& store, const Geometry& g, const PageRef& head) {
+  const NodeHead& h = node_head(head.data());
+  const auto* directory = reinterpret_cast<const BlockId*>(head.data() + kDirectoryOffset);
+  for (std::size_t b = 0; b < g.blocks(h.rows); ++b) {
+    const BlockPlace place = place_of_block(g, b);
+    PageRef page;
+    if (!place.in_head) page = PageRef(store, directory[g.scan_entry(place.page)], Latch::share);
+    const auto& f =
+        *reinterpret_cast<const LeafFactors*>((place.in_head ? head.data() : page.data()) + place.factors);
+    for (std::size_t i = 0; i < 16; ++i)
+      if (!is_free(f, i)) return false;
+  }
+  return true;
+}
+
+// Whether an inner node has a child besides the one in `slot`.
+bool has_other_child(PageStore& store, const Geometry& g, const PageRef& head, std::size_t slot) {
+  const NodeHead& h = node_head(head.data());
+  const auto* directory = reinterpret_cast<const BlockId*>(head.data() + kDirectoryOffset);
+  for (std::size_t b = 0; b < g.blocks(h.rows); ++b) {
+    const BlockPlace place = place_of_block(g, b);
+    PageRef page;
+    if (!place.in_head) page = PageRef(store, directory[g.scan_entry(place.page)], Latch::share);
+    const auto& f =
+        *reinterpret_cast<const InnerFactors*>((place.in_head ? head.data() : page.data()) + place.factors);
+    for (std::size_t i = 0; i < 16 && b * 16 + i < h.rows; ++i)
+      if (b * 16 + i != slot && !is_free(f, i)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool unlink_empty(PageStore& store, const Space& space, NodeRef leaf, std::pmr::memory_resource& memory) {
+  const Geometry& g = space.inner;
+  NodeRef parent;
+  if (!Descent(store, space, memory).parent_of(leaf, 0, parent)) return false;
+  HeadCopy body(memory);
+  {
+    // The latch keeps appends away from here to the record that takes the leaf out.
+    const PageRef leaf_head(store, leaf.head, Latch::exclusive);
+    if (!is_head_of(space, leaf_head.data(), leaf.node_id, leaf.head)) return false;
+    if (!has_no_rows(store, space.leaf, leaf_head)) return false;
+    copy_head(space, leaf_head, body);
+    const PageRef head = open_inner(store, space, parent);
+    std::size_t slot = 0;
+    if (!find_slot(store, g, head, leaf.node_id, slot) || !has_other_child(store, g, head, slot)) return false;
+    const BlockPlace place = place_of_block(g, slot / 16);
+    PageRef page;
+    if (!place.in_head) {
+      const auto* directory = reinterpret_cast<const BlockId*>(head.data() + kDirectoryOffset);
+      page = PageRef(store, directory[g.scan_entry(place.page)], Latch::exclusive);
+    }
+    const PageRef meta_page(store, kMetaBlock, Latch::exclusive);
+    Change change(store);
+    auto& f = *reinterpret_cast<InnerFactors*>(change.edit(place.in_head ? head : page) + place.factors);
+    f.child[slot % 16] = kNoBlock;
+    f.child_id[slot % 16] = 0;
+    NodeHead& h = node_head(change.edit(leaf_head));
+    h.flags |= kMoved;
+    h.forward[0] = h.forward[1] = {kNoBlock, 0};
+    Meta& meta = meta_of(change.edit(meta_page));
+    if (meta.leaves > 1) --meta.leaves;
+    change.commit();
+  }
+  free_body(store, space, body);
+  return true;
+}
+
 void free_page(PageStore& store, PageRef& page, std::uint64_t stamp) {
   Change change(store);
   std::uint8_t* image = change.create(page);

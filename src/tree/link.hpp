@@ -20,6 +20,10 @@ void link_replacement(PageStore& store, const Space& space, const PageRef& old_h
 // Makes sure that the parent of a node has a free slot; called before any latch is taken.
 void make_room_above(PageStore& store, const Space& space, NodeRef node, std::uint16_t level,
                      std::pmr::memory_resource& memory);
+// Takes a leaf without rows out of its parent and frees its pages but the head; false if it has rows or is its parent's
+// only child. The caller holds the structure lock and no latch.
+bool unlink_empty(PageStore& store, const Space& space, NodeRef leaf, std::pmr::memory_resource& memory);
+
 // Takes node ids and the next split counter.
 struct SplitTicket {
   std::uint32_t first_id;

@@ -96,8 +96,9 @@ struct Search::State {
   std::size_t keep = 0;
   double highest_bound = -kInfinity;
   BlockId plain_at = kNoBlock;
-  std::size_t plain_pages = 0;
+  std::size_t plain_pages = 0, plain_limit = 64;
   BlockId next_head = kNoBlock;  // the leaf that will be visited next
+  std::uint64_t limited_rows = 0;  // rows scored, those of the first wave's leaves once
   bool lost = false;        // a page changed hands: the tree is read again
   bool waves_left = true;
 
@@ -134,10 +135,8 @@ void Search::State::begin_tree() {
 
 void Search::State::restart_tree() {
   if (++restarts > kMostRestarts) throw Error(Errc::index_corrupted, "pages of the index belong to no node of its tree");
-  const std::uint64_t start = space.meta.split_counter;
+  // The walk begins anew, so only splits from here on matter: a sibling born before may be long gone.
   space.meta = read_meta(store);
-  // Siblings of nodes born since the search began are still met by their links.
-  space.meta.split_counter = start;
   frontier.forget_loss();
   begin_tree();
 }
@@ -162,7 +161,9 @@ void Search::State::visit_one(NodeRef node) {
   const NodeHead& h = node_head(page.data());
   if (h.level != 0) throw_corrupted(node.head, "a leaf was expected");
   if ((h.flags & kMoved) != 0) {
-    pending.insert(pending.end(), h.forward, h.forward + 2);
+    // A leaf that was emptied leads nowhere.
+    for (const NodeRef& to : h.forward)
+      if (to.node_id != 0) pending.push_back(to);
     return;
   }
   if (h.birth > space.meta.split_counter) pending.push_back(h.sibling);
@@ -178,6 +179,7 @@ void Search::State::visit_one(NodeRef node) {
   }
   ++counters.leaves;
   counters.rows_scored += head.head.rows;
+  limited_rows += head.head.rows;
   const auto index = static_cast<std::uint32_t>(visits.size());
   Visit v{node.node_id, 0, static_cast<std::uint32_t>(leaf_t.size() / std::max<std::size_t>(1, g.dims))};
   const bool l1 = space.metric() == base::Metric::l1;
@@ -316,7 +318,10 @@ bool Search::State::run_wave() {
   keep = std::max<std::size_t>(16, planned_refine(space.leaf.bits, k));
   threshold = kFar;
   // The first wave forgets what it does not hand out; the second visits its leaves again, now keeping all.
-  if (wave == 1) begin_tree();
+  if (wave == 1) {
+    begin_tree();
+    limited_rows = 0;
+  }
   const std::size_t end = frontier.prepare(probes);
   bool full = false;
   while (visited < end && !lost && !frontier.lost()) {
@@ -324,7 +329,7 @@ bool Search::State::run_wave() {
     store.prefetch(next_head, 0, space.leaf.head_codes);
     store.prefetch(next_head, kTrailerOffset, sizeof(Trailer));
     visit(frontier.leaf(visited++));
-    if (options.max_rows > 0 && counters.rows_scored >= options.max_rows) break;
+    if (options.max_rows > 0 && limited_rows >= options.max_rows) break;
     full = !prune && pool.size() * sizeof(Candidate) + leaf_t.size() * sizeof(float) > options.memory_limit;
     if (full) break;
   }
@@ -337,23 +342,24 @@ bool Search::State::run_wave() {
   const bool exhausted = visited >= end && frontier.complete() && visited >= frontier.known();
   if (wave == 0) {
     take_best(keep, static_cast<std::size_t>(kFirstWaveRows));
-    for (const Ready& r : ready) returned.insert(key_of(r.hit.row));
   } else {
     refine_into_ready(full ? pool.size() : keep);
-    // A row can have been met twice if it moved; the set of returned rows decides.
-    std::erase_if(ready, [&](const Ready& r) { return !returned.insert(key_of(r.hit.row)); });
     if (pool.empty()) {
       visits.clear();
       leaf_t.clear();
     }
   }
+  // A row can have been met twice if it moved; the set of returned rows decides.
+  std::erase_if(ready, [&](const Ready& r) { return !returned.insert(key_of(r.hit.row)); });
+  if (!ready.empty()) restarts = 0;
   if (options.strict_order && wave > 0)
     std::erase_if(ready, [&](const Ready& r) { return r.hit.bound < highest_bound; });
   if (!ready.empty()) highest_bound = std::max(highest_bound, ready.back().hit.bound);
-  const bool over_limit = options.max_rows > 0 && counters.rows_scored >= options.max_rows;
+  const bool over_limit = options.max_rows > 0 && limited_rows >= options.max_rows;
   // Nothing is left once the pool is empty and all leaves have been visited without forgetting.
   const bool more = wave == 0 || !pool.empty() || (!exhausted && !over_limit);
-  if (!full) ++wave;
+  // The leaves that filled the second wave must not be visited a third time.
+  if (!full || wave == 1) ++wave;
   return more && !(over_limit && wave > 0 && pool.empty());
 }
 
@@ -374,6 +380,7 @@ bool Search::State::run_blind() {
     if (returned.insert(key_of(c.row)))
       ready.push_back({{c.row, ranking == Ranking::null, ranking == Ranking::null ? 0.0 : -kInfinity}, 0});
   pool.clear();
+  if (!ready.empty()) restarts = 0;
   if (lost || frontier.lost()) {
     lost = false;
     restart_tree();
@@ -385,11 +392,15 @@ bool Search::State::run_blind() {
 bool Search::State::run_plain(std::uint16_t flags) {
   if (plain_at == kNoBlock) return false;
   store.tick();
+  // Asked for only where the chain is longer than the file was: counting takes the file's extension lock.
+  if (++plain_pages > plain_limit) {
+    plain_limit = store.block_count();
+    if (plain_pages > plain_limit) throw_corrupted(plain_at, "the chain of plain rows has a loop");
+  }
   const PageRef page(store, plain_at, Latch::share);
   const Trailer& t = trailer(page.data());
   if (t.magic != kTrailerMagic || t.kind != PageKind::plain || t.used > kPlainCapacity)
     throw_corrupted(plain_at, "a page of plain rows was expected");
-  if (++plain_pages > store.block_count()) throw_corrupted(plain_at, "the chain of plain rows has a loop");
   const PlainEntry* entries = plain_entries(page.data());
   ready.clear();
   given = 0;

@@ -41,9 +41,11 @@ void check_meta(const Meta& meta) {
       meta.bits == 1 || meta.bits == 2 || meta.bits == 4 || (meta.bits == 0 && meta.dims == 0);
   const bool sizes = meta.dims <= kMaxDims && meta.leaf_size <= kMaxLeafSize &&
                      (meta.leaf_size >= kMinLeafSize || meta.dims == 0);
-  // A leaf's directory must fit its head: everything else on a node's pages is laid out by these three.
+  const bool fanout = meta.fanout >= 8 && meta.fanout <= 8192;
+  // Directories must fit their heads: everything else on a node's pages is laid out by these four.
   const bool fits = !sizes || !bits || meta.dims == 0 ||
-                    fitting_leaf_size(meta.dims, meta.bits, meta.leaf_size) == meta.leaf_size;
+                    (fanout && head_fits(leaf_geometry(meta.dims, meta.bits, meta.leaf_size)) &&
+                     head_fits(inner_geometry(meta.dims, meta.fanout)));
   bool curves = true;
   for (std::size_t k = 0; k < kCalibrationKs; ++k) curves = curves && meta.calibration.points[k] <= kCalibrationPoints;
   if (!metric || !bits || !sizes || !fits || !curves || meta.height > 64)
@@ -69,7 +71,7 @@ Space make_space(const Meta& meta, const float* centre, float* buffer) {
   if (centre != nullptr) std::copy_n(centre, meta.dims, buffer);
   if (space.rotated()) quant::make_rotation(meta.rotation_seed, meta.dims, buffer + meta.dims);
   space.leaf = leaf_geometry(meta.dims, meta.bits, meta.leaf_size);
-  space.inner = inner_geometry(meta.dims);
+  space.inner = inner_geometry(meta.dims, meta.fanout);
   return space;
 }
 

@@ -8,6 +8,7 @@
 #include "longbow/mem/flat_set.hpp"
 #include "longbow/tree/build.hpp"
 #include "longbow/tree/maintain.hpp"
+#include "link.hpp"
 #include "node.hpp"
 #include "split.hpp"
 
@@ -18,7 +19,7 @@ namespace {
 class Sweeper {
  public:
   Sweeper(PageStore& store, const Space& space, DeadRows* dead, std::pmr::memory_resource& memory)
-      : store_(store), space_(space), dead_(dead), reachable_(memory), memory_(memory) {}
+      : store_(store), space_(space), dead_(dead), reachable_(memory), memory_(memory), empty_(&memory) {}
 
   SweepResult run() {
     const StructureLock lock(store_, true);
@@ -37,6 +38,10 @@ class Sweeper {
       one_page(block);
     }
     flush_free();
+    for (const NodeRef& leaf : empty_) {
+      store_.tick();
+      unlink_empty(store_, space_, leaf, memory_);
+    }
     result_.pages = end;
     if (plain_insert_ != kNoBlock || result_.removed > 0)
       update_meta(store_, [&](Meta& m) {
@@ -212,6 +217,7 @@ class Sweeper {
       Change change(store_);
       NodeHead& h = node_head(change.edit(head));
       h.free = std::min(h.rows, h.free + free_count_);
+      if (h.free == h.rows) empty_.push_back(free_of_);
       change.commit();
     }
     free_count_ = 0;
@@ -265,6 +271,7 @@ class Sweeper {
   SweepResult result_;
   std::uint16_t level_ = 0;
   bool strange_tree_ = false;
+  std::pmr::vector<NodeRef> empty_;  // leaves that this pass has emptied
   NodeRef free_of_{kNoBlock, 0};
   std::uint32_t free_count_ = 0;
   BlockId plain_insert_ = kNoBlock;

@@ -1,4 +1,5 @@
 // Walks over the whole tree: leaves, figures, every row.
+#include <algorithm>
 #include <cmath>
 
 #include "leaf_rows.hpp"
@@ -7,10 +8,19 @@
 
 namespace longbow::tree {
 
-void list_leaves(PageStore& store, const Space& space, std::pmr::vector<NodeRef>& leaves,
-                 std::pmr::vector<NodeRef>* inner, std::pmr::memory_resource& memory) {
-  const Meta meta = read_meta(store);
-  if (meta.root == kNoBlock) return;
+namespace {
+
+// Splits by others disturb a walk a few times; more is corruption.
+constexpr int kMostWalks = 100;
+
+// What a walk met that does not fit; what == nullptr for nothing.
+struct Misfit {
+  BlockId block = kNoBlock;
+  const char* what = nullptr;
+};
+
+Misfit try_list(PageStore& store, const Space& space, const Meta& meta, std::pmr::vector<NodeRef>& leaves,
+                std::pmr::vector<NodeRef>* inner, std::pmr::memory_resource& memory) {
   struct Step {
     NodeRef node;
     std::uint16_t level;
@@ -22,7 +32,7 @@ void list_leaves(PageStore& store, const Space& space, std::pmr::vector<NodeRef>
   while (!todo.empty()) {
     const Step step = todo.back();
     todo.pop_back();
-    if (!seen.insert(std::uint64_t{step.node.node_id} + 1)) throw_corrupted(step.node.head, "a node has two parents");
+    if (!seen.insert(std::uint64_t{step.node.node_id} + 1)) return {step.node.head, "a node has two parents"};
     if (step.level == 0) {
       leaves.push_back(step.node);
       continue;
@@ -30,7 +40,7 @@ void list_leaves(PageStore& store, const Space& space, std::pmr::vector<NodeRef>
     store.tick();
     PageRef page(store, step.node.head, Latch::share);
     if (!is_head_of(space, page.data(), step.node.node_id, step.node.head))
-      throw_corrupted(step.node.head, "a node is not where its parent says");
+      return {step.node.head, "a node is not where its parent says"};
     if (node_head(page.data()).level != step.level) throw_corrupted(step.node.head, "unexpected level of a node");
     if (inner != nullptr) inner->push_back(step.node);
     copy_head(space, page, head);
@@ -40,7 +50,26 @@ void list_leaves(PageStore& store, const Space& space, std::pmr::vector<NodeRef>
             if (!is_free(f, i))
               todo.push_back({{f.child[i], f.child_id[i]}, static_cast<std::uint16_t>(step.level - 1)});
         });
-    if (!whole) throw_corrupted(step.node.head, "a page of an inner node is not its own");
+    if (!whole) return {step.node.head, "a page of an inner node is not its own"};
+  }
+  return {};
+}
+
+}  // namespace
+
+void list_leaves(PageStore& store, const Space& space, std::pmr::vector<NodeRef>& leaves,
+                 std::pmr::vector<NodeRef>* inner, std::pmr::memory_resource& memory) {
+  Meta meta = read_meta(store);
+  if (meta.root == kNoBlock) return;
+  for (int walk = 0;; ++walk) {
+    leaves.clear();
+    if (inner != nullptr) inner->clear();
+    const Misfit misfit = try_list(store, space, meta, leaves, inner, memory);
+    if (misfit.what == nullptr) return;
+    // Without the structure lock an inner node may have been split under the walk; every split raises the counter.
+    const Meta now = read_meta(store);
+    if (now.split_counter == meta.split_counter || walk == kMostWalks) throw_corrupted(misfit.block, misfit.what);
+    meta = now;
   }
 }
 
@@ -49,17 +78,24 @@ namespace {
 template <class F>
 void for_each_plain(PageStore& store, const Meta& meta, F&& f) {
   BlockId at = meta.plain_head;
+  const std::size_t most = at == kNoBlock ? 0 : store.block_count() * std::size_t{2} + 64;
+  // Copied out: a visitor reads the heap and may evaluate index expressions, which no latch should wait for.
+  PlainEntry entries[kPlainCapacity];
   for (std::size_t pages = 0; at != kNoBlock; ++pages) {
     store.tick();
-    if (pages > store.block_count()) throw_corrupted(at, "the chain of plain rows has a loop");
-    const PageRef page(store, at, Latch::share);
-    const Trailer& t = trailer(page.data());
-    if (t.magic != kTrailerMagic || t.kind != PageKind::plain || t.used > kPlainCapacity)
-      throw_corrupted(at, "a page of plain rows was expected");
-    const PlainEntry* entries = plain_entries(page.data());
-    for (std::size_t i = 0; i < t.used; ++i)
+    if (pages > most) throw_corrupted(at, "the chain of plain rows has a loop");
+    std::size_t used = 0;
+    {
+      const PageRef page(store, at, Latch::share);
+      const Trailer& t = trailer(page.data());
+      if (t.magic != kTrailerMagic || t.kind != PageKind::plain || t.used > kPlainCapacity)
+        throw_corrupted(at, "a page of plain rows was expected");
+      used = t.used;
+      std::copy_n(plain_entries(page.data()), used, entries);
+      at = t.next;
+    }
+    for (std::size_t i = 0; i < used; ++i)
       if (entries[i].offset != 0) f(entries[i]);
-    at = t.next;
   }
 }
 

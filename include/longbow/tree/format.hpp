@@ -127,7 +127,7 @@ struct Calibration {
   std::uint32_t leaves;   // leaves at that time
   std::uint64_t rows;     // rows at that time
   std::uint32_t points[kCalibrationKs];
-  std::uint32_t reserved;
+  std::uint32_t claimed;  // leaves when a session last set out to calibrate anew, 0 once it has
   CalibrationPoint curve[kCalibrationKs][kCalibrationPoints];
 };
 
@@ -154,7 +154,7 @@ struct Meta {
   BlockId plain_head;      // first page of plain rows, kNoBlock = none
   BlockId plain_insert;    // where the next plain row is tried
   std::uint32_t unknowns;  // nonzero: plain pages may hold kPlainUnknown rows
-  std::uint32_t reserved1;
+  std::uint32_t fanout;    // children an inner node is built for; it holds twice as many
   // The pending list of the side WAL: not used by this version of the code, empty.
   BlockId pending_head;
   BlockId pending_tail;

@@ -60,14 +60,16 @@ inline constexpr std::size_t kMostBlockPages = 17;
 inline constexpr std::size_t kMostRefineSpan = 2;
 
 Geometry leaf_geometry(std::size_t dims, unsigned bits, std::size_t leaf_size);
-Geometry inner_geometry(std::size_t dims);
+Geometry inner_geometry(std::size_t dims, std::size_t fanout);
+// Whether the head's fixed parts fit its page.
+bool head_fits(const Geometry& geometry) noexcept;
 
 // Defaults where the user names nothing.
 unsigned default_bits(std::size_t dims) noexcept;
 std::uint32_t default_leaf_size(std::size_t dims) noexcept;
 // The leaf size asked for, or the largest whose directory still fits the leaf's head page: long rows take many pages.
 std::uint32_t fitting_leaf_size(std::size_t dims, unsigned bits, std::uint32_t wanted);
-// Children an inner node is built for; a tree with no more leaves than twice that has one inner node.
+// Children that an inner node of a new index is built for; half as many more make it one level higher.
 std::size_t target_fanout(std::size_t dims) noexcept;
 
 }  // namespace longbow::tree

@@ -33,7 +33,8 @@ SweepResult sweep(PageStore& store, const Space& space, DeadRows* dead, std::pmr
 
 // -- walking
 
-// All leaves that can be reached from the root; inner nodes and their levels are checked on the way.
+// All leaves that can be reached from the root; inner nodes and their levels are checked on the way. Without the
+// structure lock a split may come between, and a leaf listed may have moved.
 void list_leaves(PageStore& store, const Space& space, std::pmr::vector<NodeRef>& leaves,
                  std::pmr::vector<NodeRef>* inner, std::pmr::memory_resource& memory);
 
