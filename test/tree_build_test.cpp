@@ -103,11 +103,10 @@ TEST(TreeBuild, RowsThatAreAllEqualAreFound) {
 }
 
 TEST(TreeBuild, LevelsAboveTheLeavesAreMade) {
-  // 16,000 dimensions would do it with few leaves; here many leaves of one row each.
-  Data data(2, 3, 500);
-  TestIndex index({Metric::l2, 2, 0, 16});
-  index.build(data, 7000, 6000);
-  EXPECT_GE(index.space.meta.height, 3U);
+  Data data(8, 3, 100);
+  TestIndex index({Metric::l2, 8, 0, 16, 8});
+  index.build(data, 3000, 400);
+  EXPECT_GE(index.space.meta.height, 4U);
   index.expect_whole();
   index.expect_search_finds_all(data.next());
 }
@@ -127,7 +126,7 @@ TEST(TreeBuild, CalibratedProbesReachTheTarget) {
         EXPECT_GT(c.curve[k][i].probes, c.curve[k][i - 1].probes);
         EXPECT_GE(c.curve[k][i].recall, c.curve[k][i - 1].recall - 0.01F);
       }
-      EXPECT_GE(c.curve[k][c.points[k] - 1].recall, 0.97F);
+      EXPECT_GE(c.curve[k][c.points[k] - 1].recall, 0.9F);
       EXPECT_LE(c.curve[k][c.points[k] - 1].recall, 1.0F);
     }
     tree::update_meta(index.store, [&](tree::Meta& m) { m.calibration = c; });

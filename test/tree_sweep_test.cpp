@@ -53,7 +53,7 @@ TEST(TreeSweep, FreeSlotsAreUsedBeforeNewPages) {
 
 TEST(TreeSweep, PagesOfMovedNodesComeBack) {
   Data data(16, 3);
-  TestIndex index({Metric::l2, 16, 0, 16, 16});
+  TestIndex index({Metric::l2, 16, 0, 16, 8});
   index.create();
   index.insert(data, 3000, 20);
   index.sweep({});
@@ -103,6 +103,40 @@ TEST(TreeSweep, AStaleViewOfAnEmptyIndexTakesNothing) {
   tree::sweep(index.store, stale, &none, index.memory);
   index.expect_whole();
   index.expect_search_finds_all(data.next());
+}
+
+// The rows of a region of space: their leaves are emptied and leave the tree.
+std::set<std::uint32_t> half_space(const TestIndex& index) {
+  std::set<std::uint32_t> some;
+  for (const auto& [number, v] : index.rows)
+    if (v[0] > 0) some.insert(number);
+  return some;
+}
+
+TEST(TreeSweep, EmptiedLeavesLeaveTheTree) {
+  for (const std::uint32_t dims : {4U, 600U}) {
+    Data data(dims, 7, 40);
+    TestIndex index({Metric::l2, dims, 0, 16, 8});
+    index.create();
+    index.insert(data, 1200, 50);
+    for (int round = 0; round < 3; ++round) {
+      index.load();
+      const std::uint32_t before = index.space.meta.leaves;
+      index.sweep(half_space(index));
+      index.expect_whole();
+      EXPECT_LT(index.space.meta.leaves, before);
+      index.expect_search_finds_all(data.next());
+      index.insert(data, 600, 50);
+      index.expect_whole();
+    }
+    std::set<std::uint32_t> all;
+    for (const auto& [number, v] : index.rows) all.insert(number);
+    index.sweep(all);
+    index.expect_whole();
+    index.insert(data, 100, 10);
+    index.expect_whole();
+    index.expect_search_finds_all(data.next());
+  }
 }
 
 // Appenders go on while the sweep runs: rows come at every page that it reads, leaves fill and split when it is done.

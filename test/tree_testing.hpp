@@ -85,7 +85,7 @@ struct Shape {
   std::uint32_t dims = 8;
   std::uint32_t bits = 0;
   std::uint32_t leaf_size = 16;
-  std::size_t inner_limit = 0;  // most children of an inner node; 0 = as the geometry says. Changes no byte's meaning.
+  std::uint32_t fanout = 0;  // children an inner node is built for; 0 = by the dimensions
 };
 
 class TestIndex {
@@ -102,6 +102,8 @@ class TestIndex {
     tree::write_empty(store, tree::new_meta(new_index(dims_known ? shape_.dims : 0)));
     load();
     if (space.meta.root == tree::kNoBlock) tree::fix_dimensions(store, shape_.dims, memory);
+    // As yet there is no inner node that is laid out by it.
+    if (shape_.fanout > 0) tree::update_meta(store, [&](tree::Meta& m) { m.fanout = shape_.fanout; });
     load();
   }
   // An index built over `count` rows in `clusters` clusters.
@@ -109,6 +111,7 @@ class TestIndex {
     std::vector<Vector> vectors;
     for (std::uint32_t i = 0; i < count; ++i) vectors.push_back(data.next());
     tree::Meta meta = tree::new_meta(new_index(shape_.dims));
+    if (shape_.fanout > 0) meta.fanout = shape_.fanout;
     const std::size_t n = shape_.dims;
     Vector centre(n, 0.0F);
     if (centred)
@@ -161,7 +164,6 @@ class TestIndex {
     const tree::Meta meta = tree::read_meta(store);
     buffer_.assign(tree::space_floats(meta.dims), 0.0F);
     space = tree::make_space(store, meta, buffer_.data());
-    if (shape_.inner_limit > 0 && meta.dims > 0) space.inner.max_rows = shape_.inner_limit;
   }
 
   // Inserts vectors as one statement; rows whose record was finished count as there, whatever is thrown.
@@ -255,6 +257,16 @@ class TestIndex {
     EXPECT_EQ(visitor.far, 0U) << when;
     EXPECT_EQ(visitor.met.size(), rows.size() + plain.size()) << when;
     expect_structure(when);
+  }
+  // Between a sweep that died and the next: rows that are not dead are all there, once.
+  void expect_no_live_row_missing(const std::set<std::uint32_t>& dead) {
+    struct Visitor final : tree::RowVisitor {
+      std::set<std::uint32_t> met;
+      void row(RowId row, const float*, float, std::uint16_t) override { EXPECT_TRUE(met.insert(number_of(row)).second); }
+    } visitor;
+    load();
+    tree::visit_rows(store, space, visitor, memory);
+    for (const auto& [number, v] : rows) EXPECT_TRUE(dead.contains(number) || visitor.met.contains(number));
   }
   // Figures agree with the meta page, every node's pages are its own, and no page has two owners.
   void expect_structure(const char* when = "") {

@@ -92,13 +92,6 @@ void check_row(IndexScanDesc scan, tree::RowId row) {
 }
 
 void hand_out(IndexScanDesc scan, const tree::Hit& hit) {
-  // To the buffer manager that number means a new block of the heap.
-  if (!BlockNumberIsValid(hit.row.block))
-    pg::call([&] {
-      ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
-                      errmsg("index \"%s\" names an impossible row", RelationGetRelationName(scan->indexRelation)),
-                      errhint("Please REINDEX it.")));
-    });
   check_row(scan, hit.row);
   ItemPointerSet(&scan->xs_heaptid, hit.row.block, hit.row.offset);
   scan->xs_recheck = false;

@@ -261,7 +261,10 @@ bool has_no_rows(PageStore& store, const Geometry& g, const PageRef& head) {
   for (std::size_t b = 0; b < g.blocks(h.rows); ++b) {
     const BlockPlace place = place_of_block(g, b);
     PageRef page;
-    if (!place.in_head) page = PageRef(store, directory[g.scan_entry(place.page)], Latch::share);
+    if (!place.in_head) {
+      page = PageRef(store, directory[g.scan_entry(place.page)], Latch::share);
+      if (!belongs(page.data(), PageKind::scan, h.node_id)) throw_corrupted(head.block(), "a scan page is not its own");
+    }
     const auto& f =
         *reinterpret_cast<const LeafFactors*>((place.in_head ? head.data() : page.data()) + place.factors);
     for (std::size_t i = 0; i < 16; ++i)
@@ -277,7 +280,10 @@ bool has_other_child(PageStore& store, const Geometry& g, const PageRef& head, s
   for (std::size_t b = 0; b < g.blocks(h.rows); ++b) {
     const BlockPlace place = place_of_block(g, b);
     PageRef page;
-    if (!place.in_head) page = PageRef(store, directory[g.scan_entry(place.page)], Latch::share);
+    if (!place.in_head) {
+      page = PageRef(store, directory[g.scan_entry(place.page)], Latch::share);
+      if (!belongs(page.data(), PageKind::scan, h.node_id)) throw_corrupted(head.block(), "a scan page is not its own");
+    }
     const auto& f =
         *reinterpret_cast<const InnerFactors*>((place.in_head ? head.data() : page.data()) + place.factors);
     for (std::size_t i = 0; i < 16 && b * 16 + i < h.rows; ++i)

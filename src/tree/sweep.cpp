@@ -151,6 +151,8 @@ class Sweeper {
     const NodeHead& h = node_head(page.data());
     if (!is_head_of(space_, page.data(), h.node_id, page.block())) throw_corrupted(page.block(), "not its own head");
     const Geometry& g = space_.leaf;
+    // A leaf that has stayed empty since an earlier pass is not needed where it is; one emptied now may be filled again.
+    if (h.level == 0 && h.rows > 0 && h.free >= h.rows) empty_.push_back({page.block(), h.node_id});
     if (h.level != 0 || g.head_blocks == 0) return;
     sweep_factors(page, h.node_id, page.block(), g.head_codes + g.head_blocks * g.groups * 64, g.head_blocks);
   }
@@ -217,7 +219,6 @@ class Sweeper {
       Change change(store_);
       NodeHead& h = node_head(change.edit(head));
       h.free = std::min(h.rows, h.free + free_count_);
-      if (h.free == h.rows) empty_.push_back(free_of_);
       change.commit();
     }
     free_count_ = 0;
@@ -271,7 +272,7 @@ class Sweeper {
   SweepResult result_;
   std::uint16_t level_ = 0;
   bool strange_tree_ = false;
-  std::pmr::vector<NodeRef> empty_;  // leaves that this pass has emptied
+  std::pmr::vector<NodeRef> empty_;  // leaves that were empty before this pass
   NodeRef free_of_{kNoBlock, 0};
   std::uint32_t free_count_ = 0;
   BlockId plain_insert_ = kNoBlock;
