@@ -83,6 +83,7 @@ TEST(TreeConcurrency, WritersBetweenRows) {
           for (const auto& [number, v] : index.rows)
             if (v[0] > edge && v[1] > edge) dead.insert(number);
           index.sweep(dead);
+          index.sweep({});
         }
       }
       search.expect_complete("rows");

@@ -197,18 +197,9 @@ void flush(Batch* batch) {
 
 }  // namespace
 
-void defer_row(Relation index, Relation heap, const types::Vector* vector, tree::RowId row) {
+bool add_to_batch(Relation index, const types::Vector* vector, tree::RowId row) {
   Batch* batch = find(index);
-  const bool fresh = batch == nullptr;
-  if (fresh) {
-    batch = pg::call([&] { return begin(index, heap); });
-    pg::RelationStore store(index);
-    batch->space = load_space(index, store, batch->memory);
-    batch->incarnation = batch->space->meta.incarnation;
-    pg::call([&] { reserve(batch); });
-    batch->next = batches;
-    batches = batch;
-  }
+  if (batch == nullptr || static_cast<std::size_t>(vector->dim) != batch->space->dims()) return false;
   // Left full by a flush that failed in a subtransaction.
   if (batch->rows == batch->capacity) pg::call([&] { flush(batch); });
   const std::size_t dims = batch->space->dims();
@@ -217,10 +208,21 @@ void defer_row(Relation index, Relation heap, const types::Vector* vector, tree:
   if (how.kind != tree::RowClass::indexed) {
     pg::RelationStore store(index);
     tree::insert_plain(store, row, how.kind == tree::RowClass::nan ? tree::kPlainNan : tree::kPlainUnknown);
-    return;
+    return true;
   }
   batch->row[batch->rows++] = {row, how.norm, how.raw_norm, GetCurrentSubTransactionId(), false};
   if (batch->rows == batch->capacity) pg::call([&] { flush(batch); });
+  return true;
+}
+
+void begin_batch(Relation index, Relation heap) {
+  Batch* batch = pg::call([&] { return begin(index, heap); });
+  pg::RelationStore store(index);
+  batch->space = load_space(index, store, batch->memory);
+  batch->incarnation = batch->space->meta.incarnation;
+  pg::call([&] { reserve(batch); });
+  batch->next = batches;
+  batches = batch;
 }
 
 void flush_batches() {
@@ -234,10 +236,10 @@ void flush_batches() {
   flushing = false;
 }
 
-void forget_batches(Oid heap) {
+void forget_batch(Oid index) {
   for (Batch* b = batches; b != nullptr;) {
     Batch* next = b->next;
-    if (b->heap == heap) drop(b);
+    if (b->index == index) drop(b);
     b = next;
   }
 }

@@ -18,11 +18,15 @@ void register_batch_callbacks();
 // Whether any batch waits and no flush is under way; whether one of them belongs to a table of this range table.
 bool batches_pending();
 bool batch_reads(const List* range_table);
-// Adds a row to the index's batch, or puts it where it belongs at once if it cannot be deferred.
-void defer_row(Relation index, Relation heap, const types::Vector* vector, tree::RowId row);
+// Begins the batch of an index that has a root and its dimension.
+void begin_batch(Relation index, Relation heap);
+// Adds a row to the batch that the index has; false if there is none or the vector does not fit. Rows that the tree cannot
+// order go into the index at once.
+bool add_to_batch(Relation index, const types::Vector* vector, tree::RowId row);
 // Puts every batch into its index.
 void flush_batches();
-// Forgets the rows of a table: its index is built anew from the heap.
-void forget_batches(Oid heap);
+// Forgets the rows of an index that is built anew from the heap.
+void forget_batch(Oid index);
+
 
 }  // namespace longbow::am

@@ -117,6 +117,7 @@ class Build {
       estimate_rel_size(heap_, nullptr, &pages, &rows, &visible);
       return rows;
     });
+    expected_rows_ = tuples;
     // Enough blocks for the sample, twice over, since rows are not spread evenly; all of them if the table is small.
     const double wanted = std::max(static_cast<double>(kSampleRowsPerLeaf) * 1024, std::min(tuples, 1e9) * 0.4);
     const double per_block = std::max(1.0, tuples / blocks);
@@ -147,7 +148,11 @@ class Build {
     fix_or_check_dims(vector->dim);
     ++seen_;
     const std::size_t n = meta_.dims;
-    const std::size_t most = std::max<std::size_t>(1000, static_cast<std::size_t>(maintenance_work_mem) * 1024 / 2 / (n * sizeof(float)));
+    // No more than training uses, by the table's estimated rows; no more than half of maintenance_work_mem.
+    const double leaves = expected_rows_ / meta_.leaf_size + 1;
+    const std::size_t useful = std::max<std::size_t>(8192, static_cast<std::size_t>(leaves * kSampleRowsPerLeaf * 1.25));
+    const std::size_t room = static_cast<std::size_t>(maintenance_work_mem) * 1024 / 2 / (n * sizeof(float));
+    const std::size_t most = std::max<std::size_t>(1000, std::min(useful, room));
     std::size_t at = sampled_;
     if (sampled_ < most) {
       ++sampled_;
@@ -467,7 +472,7 @@ class Build {
   std::pmr::vector<Waiting> waiting_{&memory_};
   std::size_t sampled_ = 0, clusters_ = 0;
   std::uint64_t seen_ = 0, random_ = 1;
-  double estimated_rows_ = 0, heap_tuples_ = 0, index_tuples_ = 0;
+  double expected_rows_ = 0, estimated_rows_ = 0, heap_tuples_ = 0, index_tuples_ = 0;
   const quant::Assigner* assigner_ = nullptr;
   tree::RowEncoder* encoder_ = nullptr;
   Tuplesortstate* sort_ = nullptr;
@@ -480,7 +485,7 @@ class Build {
 IndexBuildResult* build(Relation heap, Relation index, IndexInfo* info) {
   if (RelationGetNumberOfBlocks(index) != 0)
     elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
-  forget_batches(RelationGetRelid(heap));
+  forget_batch(RelationGetRelid(index));
   const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "longbow build", ALLOCSET_DEFAULT_SIZES);
   IndexBuildResult* result = nullptr;
   {

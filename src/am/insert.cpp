@@ -60,11 +60,16 @@ bool insert(Relation index, Datum* values, bool* nulls, ItemPointer tid, Relatio
       tree::insert_plain(store, row_id(tid), tree::kPlainNull);
     } else {
       const types::Vector* vector = pg::call([&] { return types::DatumGetVector(values[0]); });
-      const tree::Space* space = ready_space(index, store, vector, context);
-      if (deferrable(index))
-        defer_row(index, heap, vector, row_id(tid));
-      else
-        insert_now(store, *space, vector, row_id(tid), context);
+      const bool defer = deferrable(index);
+      if (!defer || !add_to_batch(index, vector, row_id(tid))) {
+        const tree::Space* space = ready_space(index, store, vector, context);
+        if (defer) {
+          begin_batch(index, heap);
+          add_to_batch(index, vector, row_id(tid));
+        } else {
+          insert_now(store, *space, vector, row_id(tid), context);
+        }
+      }
     }
   }
   MemoryContextSwitchTo(old);

@@ -10,8 +10,19 @@ extern "C" {
 namespace longbow::am {
 
 namespace {
+
 relopt_kind option_kind;
+
+// An integer option's place in Options; 18 and later have more members, which are 0.
+constexpr relopt_parse_elt int_option(const char* name, std::size_t offset) {
+  relopt_parse_elt element{};
+  element.optname = name;
+  element.opttype = RELOPT_TYPE_INT;
+  element.offset = static_cast<int>(offset);
+  return element;
 }
+
+}  // namespace
 
 void register_options() {
   option_kind = add_reloption_kind();
@@ -22,9 +33,9 @@ void register_options() {
 }
 
 bytea* options(Datum reloptions, bool validate) {
-  static const relopt_parse_elt kElements[] = {
-      {"leaf_size", RELOPT_TYPE_INT, offsetof(Options, leaf_size)},
-      {"bits", RELOPT_TYPE_INT, offsetof(Options, bits)},
+  static constexpr relopt_parse_elt kElements[] = {
+      int_option("leaf_size", offsetof(Options, leaf_size)),
+      int_option("bits", offsetof(Options, bits)),
   };
   auto* result = static_cast<bytea*>(
       build_reloptions(reloptions, validate, option_kind, sizeof(Options), kElements, lengthof(kElements)));

@@ -7,6 +7,7 @@
 
 extern "C" {
 #include "access/relation.h"
+#include "access/xlog.h"
 #include "funcapi.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
@@ -43,9 +44,11 @@ LB_FUNCTION(longbow_index_facts) {
   TupleDesc desc;
   if (get_call_result_type(fcinfo, nullptr, &desc) != TYPEFUNC_COMPOSITE) elog(ERROR, "return type must be a row type");
   const Relation index = try_relation_open(oid, AccessShareLock);
-  // Dropped since the view listed it, or a temporary index of another session, whose pages cannot be read.
+  // Dropped since the view listed it; or a temporary index of another session, whose pages cannot be read; or an unlogged
+  // one on a standby, which has no pages.
   if (index == nullptr) PG_RETURN_NULL();
-  if (RELATION_IS_OTHER_TEMP(index)) {
+  if (RELATION_IS_OTHER_TEMP(index) ||
+      (index->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED && RecoveryInProgress())) {
     relation_close(index, AccessShareLock);
     PG_RETURN_NULL();
   }

@@ -82,3 +82,11 @@ using LbLocator = RelFileNode;
 inline LbLocator lb_locator(Relation relation) { return relation->rd_node; }
 inline bool lb_same_file(const LbLocator& a, const LbLocator& b) { return RelFileNodeEquals(a, b); }
 #endif
+
+inline bool lb_conditional_lock_tuple(Relation relation, ItemPointer tid, LOCKMODE mode) {
+#if PG_VERSION_NUM >= 180000
+  return ConditionalLockTuple(relation, tid, mode, false);
+#else
+  return ConditionalLockTuple(relation, tid, mode);
+#endif
+}

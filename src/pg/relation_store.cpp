@@ -33,8 +33,13 @@ static_assert(SizeOfPageHeaderData <= tree::kPageHeaderBytes);
 
 namespace {
 
-// Block number that names the structure lock; block 0 is kept for the merge lock.
-constexpr BlockNumber kStructureLockBlock = 1;
+// The structure lock is a tuple lock on a row that no index has. A page lock would do as well, but 15 and 16 leave those out
+// of deadlock detection and forbid taking any other lock under one, which longbow_check must (it reads the heap).
+ItemPointerData structure_lock_tag() {
+  ItemPointerData tag;
+  ItemPointerSet(&tag, 1, FirstOffsetNumber);
+  return tag;
+}
 
 PageHandle handle_of(Buffer buffer) {
   return {reinterpret_cast<const std::uint8_t*>(BufferGetPage(buffer)), BufferGetBlockNumber(buffer),
@@ -210,13 +215,17 @@ void RelationStore::abandon_change() noexcept {
 
 bool RelationStore::lock_structure(bool wait) {
   return call([&] {
-    if (!wait) return ConditionalLockPage(index_, kStructureLockBlock, ExclusiveLock);
-    LockPage(index_, kStructureLockBlock, ExclusiveLock);
+    ItemPointerData tag = structure_lock_tag();
+    if (!wait) return lb_conditional_lock_tuple(index_, &tag, ExclusiveLock);
+    LockTuple(index_, &tag, ExclusiveLock);
     return true;
   });
 }
 
-void RelationStore::unlock_structure() noexcept { UnlockPage(index_, kStructureLockBlock, ExclusiveLock); }
+void RelationStore::unlock_structure() noexcept {
+  ItemPointerData tag = structure_lock_tag();
+  UnlockTuple(index_, &tag, ExclusiveLock);
+}
 
 std::uint64_t RelationStore::free_stamp() { return U64FromFullTransactionId(ReadNextFullTransactionId()); }
 

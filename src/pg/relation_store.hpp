@@ -1,6 +1,6 @@
-// The tree's pages in an index relation: shared buffers, GenericXLog, the free space map, page locks.
+// The tree's pages in an index relation: shared buffers, GenericXLog, the free space map, the structure lock.
 //
-// Lock order: the structure lock (a heavyweight page lock) before any buffer lock; buffer locks as src/tree says.
+// Lock order: the structure lock (heavyweight) before any buffer lock; buffer locks as src/tree says.
 #pragma once
 
 #include "longbow/tree/page_store.hpp"

@@ -16,6 +16,8 @@ namespace longbow::tree {
 
 namespace {
 
+constexpr std::size_t kMostUnlinked = 4096;
+
 class Sweeper {
  public:
   Sweeper(PageStore& store, const Space& space, DeadRows* dead, std::pmr::memory_resource& memory)
@@ -38,6 +40,8 @@ class Sweeper {
       one_page(block);
     }
     flush_free();
+    // Each looks for its parent through all inner nodes: the next pass goes on where this one stops.
+    if (empty_.size() > kMostUnlinked) empty_.resize(kMostUnlinked);
     for (const NodeRef& leaf : empty_) {
       store_.tick();
       unlink_empty(store_, space_, leaf, memory_);
