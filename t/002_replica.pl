@@ -83,7 +83,7 @@ SQL
 $standby->safe_psql('postgres', 'VACUUM t');
 is($standby->safe_psql('postgres', "SELECT longbow_check('t_v')"), $standby->safe_psql('postgres', 'SELECT count(*) FROM t'),
 	'the promoted standby takes inserts');
-is(unfound($standby, '(SELECT * FROM t WHERE id > 20000)'), 0, 'and finds them');
+is(unfound($standby, '(SELECT * FROM t WHERE id > 20000)', 't'), 0, 'and finds them');
 my $log = slurp_file($standby->logfile);
 unlike($log, qr/inconsistent page|PANIC|terminated by signal/, 'no page differed in replay');
 $standby->stop;

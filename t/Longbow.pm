@@ -62,13 +62,16 @@ SELECT round((SELECT count(*) FROM exact JOIN found USING (q, id))::numeric / (S
 SQL
 }
 
-# unfound(NODE, TABLE): rows that a search for their own vector does not find as the nearest.
+# unfound(NODE, ROWS, TABLE): how many of ROWS (the table itself or a part of it) a search of the table for their own
+# vector does not find as the nearest, with effort enough that none is missed by approximation.
 sub unfound
 {
-	my ($node, $table) = @_;
+	my ($node, $rows, $table) = @_;
+	$table //= $rows;
 	return $node->safe_psql('postgres', <<"SQL");
 SET enable_seqscan = off;
-SELECT count(*) FROM $table a
+SET longbow.probes = 1000;
+SELECT count(*) FROM $rows a
 WHERE (SELECT b.v <-> a.v FROM $table b ORDER BY b.v <-> a.v LIMIT 1) IS DISTINCT FROM 0;
 SQL
 }
