@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t kMostNeighbours = 100;
 // Effort is raised until so many are found; beyond, more leaves tell nothing that a target needs.
-constexpr float kEnoughRecall = 0.998F;
+constexpr float kEnoughRecall = 0.996F;
 constexpr std::size_t kPilotQueries = 32;
 // Recall of the 100 nearest averages over ten times as many rows a query: fewer queries give the same noise.
 constexpr std::size_t kManyDivisor = 4;
@@ -63,6 +63,7 @@ class Calibrator {
         queries_(&memory),
         ids_(&memory),
         truth_(&memory),
+        bars_(&memory),
         rows_(memory) {}
 
   Calibration run(std::size_t wanted) {
@@ -144,7 +145,9 @@ class Calibrator {
     std::pmr::vector<float> packed(simd::packed_floats(m, n), &memory_);
     simd::pack_columns(queries_.data(), m, n, packed.data());
     const std::size_t stride = (m + simd::kPanelColumns - 1) / simd::kPanelColumns * simd::kPanelColumns;
-    std::pmr::vector<float> dots(&memory_);
+    std::pmr::vector<float> dots(&memory_), above(m, &memory_);
+    std::pmr::vector<std::uint32_t> near(m + 16, &memory_);
+    bars_.assign(m, std::numeric_limits<float>::max());
     for (std::size_t l = 0; l < leaves_.size(); ++l) {
       watch_.tick(l, leaves_.size());
       if (!read(leaves_[l])) continue;
@@ -161,13 +164,19 @@ class Calibrator {
       for (std::size_t i = 0; i < count; ++i) {
         const float* v = rows_.vectors.data() + i * n;
         const float own = half * k.inner_product(v, v, n);
-        for (std::size_t q = 0; q < m; ++q) offer(q, own - 2.0F * dots[i * stride + q], rows_.rows[i]);
+        // Hardly any pair is near: the comparison of all goes ahead of any work on one.
+        for (std::size_t q = 0; q < m; ++q) above[q] = own - 2.0F * dots[i * stride + q] - bars_[q];
+        const std::size_t found = k.select_upto(above.data(), m, 0, near.data());
+        for (std::size_t f = 0; f < found; ++f)
+          offer(near[f], own - 2.0F * dots[i * stride + near[f]], rows_.rows[i]);
       }
     }
     for (Truth& t : truth_) t.finish();
   }
   void offer(std::size_t q, float distance, RowId row) {
-    if (distance < truth_[q].bar && !(row == ids_[q])) truth_[q].add(distance, row);
+    if (!(distance < truth_[q].bar) || row == ids_[q]) return;
+    truth_[q].add(distance, row);
+    bars_[q] = std::min(truth_[q].bar, std::numeric_limits<float>::max());
   }
 
   // The search's estimate in the units of find_truth(): without |q|^2, and squared for L2.
@@ -183,9 +192,10 @@ class Calibrator {
 
   // Shares of the k nearest that searches of each effort find, over queries first, first + step, ... before `end`. A found row
   // counts if it is as near as the k-th by truth: duplicates are as good as each other.
+  // `first` receives the shares of the single nearest, seen by the same searches.
   void recalls(Search& search, std::uint32_t k, std::size_t end, std::size_t step, std::span<const std::uint32_t> probes,
-               float* out) {
-    std::size_t hits[kCalibrationPoints] = {};
+               float* out, float* first) {
+    std::size_t hits[kCalibrationPoints] = {}, first_hits[kCalibrationPoints] = {}, queries = 0;
     std::size_t possible = 0;
     float estimates[kMostNeighbours];
     const std::size_t n = space_.dims();
@@ -201,11 +211,16 @@ class Calibrator {
                    [&](std::size_t effort, std::span<const float> found, std::size_t count) {
                      for (std::size_t i = 0; i < std::min(count, want); ++i)
                        hits[effort] += in_truth_units(found[i], squared) <= bar + slack ? 1 : 0;
+                     if (count > 0 && in_truth_units(found[0], squared) <= truth_[q].best[0].distance + slack)
+                       ++first_hits[effort];
                    });
+      ++queries;
       possible += want;
     }
-    for (std::size_t i = 0; i < probes.size(); ++i)
+    for (std::size_t i = 0; i < probes.size(); ++i) {
       out[i] = possible == 0 ? 1.0F : static_cast<float>(hits[i]) / static_cast<float>(possible);
+      first[i] = queries == 0 ? 1.0F : static_cast<float>(first_hits[i]) / static_cast<float>(queries);
+    }
   }
 
   void measure(Calibration& result) {
@@ -217,17 +232,20 @@ class Calibrator {
       grid[points++] = std::min(p, most);
       if (p >= most) break;
     }
-    for (std::size_t c = 0; c < kCalibrationKs; ++c) {
+    for (std::size_t c = 1; c < kCalibrationKs; ++c) {
       const std::uint32_t k = kCalibrationK[c];
       const std::size_t step = k > 10 ? kManyDivisor : 1;
-      float recall[kCalibrationPoints];
+      float recall[kCalibrationPoints], first[kCalibrationPoints];
       // A few queries tell how far it is worth going.
-      recalls(search, k, std::min(ids_.size(), kPilotQueries * step), step, {grid, points}, recall);
+      recalls(search, k, std::min(ids_.size(), kPilotQueries * step), step, {grid, points}, recall, first);
       std::size_t used = 1;
       while (used < points && recall[used - 1] < kEnoughRecall) ++used;
-      recalls(search, k, ids_.size(), step, {grid, used}, recall);
+      recalls(search, k, ids_.size(), step, {grid, used}, recall, first);
       for (std::size_t i = 0; i < used; ++i) result.curve[c][i] = {static_cast<float>(grid[i]), recall[i]};
       result.points[c] = static_cast<std::uint32_t>(used);
+      if (c > 1) continue;
+      for (std::size_t i = 0; i < used; ++i) result.curve[0][i] = {static_cast<float>(grid[i]), first[i]};
+      result.points[0] = result.points[c];
     }
   }
 
@@ -239,6 +257,7 @@ class Calibrator {
   std::pmr::vector<float> queries_;
   std::pmr::vector<RowId> ids_;
   std::pmr::vector<Truth> truth_;
+  std::pmr::vector<float> bars_;  // of truth_, side by side
   LeafRows rows_;
   std::uint64_t state_ = 1;
 };
