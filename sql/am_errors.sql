@@ -56,7 +56,7 @@ CREATE INDEX ON fixed USING longbow (v NULLS FIRST);
 CREATE INDEX ON fixed USING longbow (id);
 CREATE INDEX ON fixed USING longbow (v int4_ops);
 CREATE INDEX ON fixed USING btree (v vector_cosine_ops);
-\set VERBOSITY terse
+\set VERBOSITY sqlstate
 ALTER TABLE fixed ADD EXCLUDE USING longbow (v WITH =);
 \set VERBOSITY default
 ALTER TABLE fixed ADD PRIMARY KEY USING INDEX fixed_v;
@@ -101,7 +101,7 @@ SELECT longbow_check('fixed_v') > 0 AS checked;
 CREATE TABLE trap (id int, v real[]);
 ALTER TABLE trap OWNER TO longbow_am_owner;
 SET ROLE longbow_am_owner;
-CREATE FUNCTION spy(a real[]) RETURNS vector(3) LANGUAGE plpgsql IMMUTABLE AS
+CREATE FUNCTION spy(a real[]) RETURNS vector(3) LANGUAGE plpgsql IMMUTABLE SET search_path = public AS
 $$ BEGIN IF current_user <> 'longbow_am_owner' THEN RAISE EXCEPTION 'runs as %', current_user; END IF; RETURN a::vector(3); END $$;
 CREATE INDEX trap_v ON trap USING longbow ((spy(v)::vector(3)));
 INSERT INTO trap SELECT i, ARRAY[i, 1, 2] FROM generate_series(1, 200) i;
@@ -113,7 +113,7 @@ SELECT longbow_check('trap_v');
 DROP TABLE trap;
 DROP FUNCTION spy;
 -- An expression that fails now and then.
-CREATE FUNCTION moody(i int) RETURNS vector LANGUAGE plpgsql IMMUTABLE AS
+CREATE FUNCTION moody(i int) RETURNS vector LANGUAGE plpgsql IMMUTABLE SET search_path = public AS
 $$ BEGIN IF i = 77 THEN RAISE EXCEPTION 'not this one'; END IF; RETURN array_fill(i, ARRAY[3])::vector; END $$;
 CREATE TABLE moods (id int);
 INSERT INTO moods SELECT generate_series(1, 100);

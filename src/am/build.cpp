@@ -8,6 +8,7 @@
 
 #include "am/batch.hpp"
 #include "am/index.hpp"
+#include "longbow/base/random.hpp"
 #include "longbow/quant/kmeans.hpp"
 #include "longbow/simd/kernels.hpp"
 #include "longbow/tree/build.hpp"
@@ -159,7 +160,7 @@ class Build {
       sample_.resize(sampled_ * n);
     } else {
       // Reservoir sampling, algorithm R.
-      at = next_random() % seen_;
+      at = random_.below(seen_);
     }
     if (at < most) std::copy_n(vector->x, n, sample_.data() + at * n);
     pg::call([&] { MemoryContextReset(row_context_); });
@@ -178,14 +179,6 @@ class Build {
     if (meta_.dims == 0) tree::settle(meta_, static_cast<std::uint32_t>(found));
     if (static_cast<int>(meta_.dims) != found)
       pg::call([&] { report_dims(index_, static_cast<int>(meta_.dims), found); });
-  }
-
-  std::uint64_t next_random() noexcept {
-    random_ += 0x9E3779B97F4A7C15ULL;
-    std::uint64_t z = random_;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
-    return z ^ (z >> 31);
   }
 
   // -- train
@@ -244,7 +237,7 @@ class Build {
   void shuffle(std::size_t kept, std::size_t used, std::size_t n) {
     if (used >= kept) return;
     for (std::size_t i = 0; i < used; ++i) {
-      const std::size_t j = i + next_random() % (kept - i);
+      const std::size_t j = i + random_.below(kept - i);
       if (j != i) std::swap_ranges(sample_.begin() + static_cast<std::ptrdiff_t>(i * n),
                                    sample_.begin() + static_cast<std::ptrdiff_t>((i + 1) * n),
                                    sample_.begin() + static_cast<std::ptrdiff_t>(j * n));
@@ -471,7 +464,8 @@ class Build {
   std::pmr::vector<std::uint8_t> packed_{&memory_};
   std::pmr::vector<Waiting> waiting_{&memory_};
   std::size_t sampled_ = 0, clusters_ = 0;
-  std::uint64_t seen_ = 0, random_ = 1;
+  std::uint64_t seen_ = 0;
+  base::SplitMix64 random_{1};
   double expected_rows_ = 0, estimated_rows_ = 0, heap_tuples_ = 0, index_tuples_ = 0;
   const quant::Assigner* assigner_ = nullptr;
   tree::RowEncoder* encoder_ = nullptr;

@@ -6,9 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "longbow/base/random.hpp"
 #include "longbow/quant/kmeans.hpp"
 #include "longbow/simd/kernels.hpp"
-#include "quant/random.hpp"
 
 namespace longbow::quant {
 namespace {
@@ -31,7 +31,7 @@ class Bisection {
 
   // Starts from a far pair and moves both centroids until no row changes its side.
   void run(std::uint64_t seed, std::uint8_t* side) {
-    SplitMix64 random(seed);
+    base::SplitMix64 random(seed);
     const std::size_t first = farthest(random.below(rows_));
     const std::size_t second = farthest(first);
     std::memcpy(centroid(0), row(first), dims_ * sizeof(float));

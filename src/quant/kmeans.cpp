@@ -2,6 +2,7 @@
 //
 // Sums are kept of differences from the old centroid, so that clusters far from the origin lose no digits. A cluster
 // that got no row takes one of the largest cluster's, except in the last iteration, after which it is dropped.
+#include "longbow/base/random.hpp"
 #include "longbow/quant/kmeans.hpp"
 
 #include <algorithm>
@@ -10,7 +11,6 @@
 #include <vector>
 
 #include "longbow/simd/kernels.hpp"
-#include "quant/random.hpp"
 
 namespace longbow::quant {
 namespace {
@@ -52,7 +52,7 @@ class Lloyd {
         difference_(points.dims, &memory) {}
 
   // Takes distinct random rows as centroids.
-  void start(SplitMix64& random) {
+  void start(base::SplitMix64& random) {
     std::pmr::vector<std::uint32_t> order(points_.rows, &memory_);
     for (std::size_t i = 0; i < points_.rows; i++) order[i] = static_cast<std::uint32_t>(i);
     for (std::size_t j = 0; j < clusters_; j++) {
@@ -62,7 +62,7 @@ class Lloyd {
   }
 
   // Iterates until nothing changes or the count is reached, drops empty clusters and returns how many are left.
-  std::size_t run(int iterations, SplitMix64& random, Progress& progress) {
+  std::size_t run(int iterations, base::SplitMix64& random, Progress& progress) {
     for (int i = 0; i < iterations; i++) {
       const bool changed = assign(progress) || i == 0;
       move();
@@ -119,7 +119,7 @@ class Lloyd {
   }
 
   // Gives each empty cluster a row of what is the largest cluster at that time, and half of its count.
-  void fill_empty(SplitMix64& random) {
+  void fill_empty(base::SplitMix64& random) {
     if (std::find(counts_.begin(), counts_.end(), 0U) == counts_.end()) return;
     std::pmr::vector<std::uint32_t> source(clusters_, &memory_);  // whose rows a cluster has, as nearest_ names them
     for (std::size_t j = 0; j < clusters_; j++) source[j] = static_cast<std::uint32_t>(j);
@@ -190,7 +190,7 @@ std::size_t share(const Parts& parts, std::size_t part, std::size_t clusters) no
 
 // Starts in two levels: sqrt k parts, then each part's own k-means. Returns the number of centroids written.
 std::size_t start_in_parts(const Points& points, const TrainOptions& options, std::pmr::memory_resource& memory,
-                           SplitMix64& random, Progress& progress, float* out) {
+                           base::SplitMix64& random, Progress& progress, float* out) {
   const std::size_t dims = points.dims;
   std::size_t parts = static_cast<std::size_t>(std::lround(std::sqrt(static_cast<double>(options.clusters))));
   Parts rows(points.rows, parts, memory);
@@ -228,7 +228,7 @@ std::size_t train(const Points& points, const TrainOptions& options, std::pmr::m
   bounded.iterations = std::max(options.iterations, 1);
   const std::size_t clusters = bounded.clusters;
   if (clusters == 0) return 0;
-  SplitMix64 random(options.seed);
+  base::SplitMix64 random(options.seed);
   if (clusters <= kFlatClusters) {
     Progress progress(watch, flat_work(points, clusters, bounded.iterations));
     Lloyd lloyd(points, out, clusters, memory);

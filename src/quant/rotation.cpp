@@ -2,13 +2,13 @@
 //
 // Rounding: a round has at most log2 n + 3 stages, each of which rounds every element once, so four rounds stay below
 // 4 * (log2 n + 3) * 2^-24 of the norm: 4e-6 up to 16,384 dimensions in the worst case, a tenth of that in practice.
+#include "longbow/base/random.hpp"
 #include "longbow/quant/rotation.hpp"
 
 #include <bit>
 #include <cmath>
 
 #include "longbow/simd/kernels.hpp"
-#include "quant/random.hpp"
 
 namespace longbow::quant {
 namespace {
@@ -29,7 +29,7 @@ void mix_halves(const simd::Kernels& k, float* x, std::size_t dims) noexcept {
 }  // namespace
 
 void make_rotation(std::uint64_t seed, std::size_t dims, float* signs) noexcept {
-  SplitMix64 random(seed);
+  base::SplitMix64 random(seed);
   std::uint64_t bits = 0;
   for (std::size_t i = 0; i < rotation_floats(dims); i++) {
     if (i % 64 == 0) bits = random.next();

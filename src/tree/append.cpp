@@ -14,33 +14,13 @@ struct Target {
 };
 
 // A free slot among those in use, or the next one. Looks through the leaf's pages only if the sweep left some.
-bool find_free(PageStore& store, const Geometry& g, const PageRef& head, std::size_t& slot) {
-  const NodeHead& h = node_head(head.data());
-  const auto* directory = reinterpret_cast<const BlockId*>(head.data() + kDirectoryOffset);
-  for (std::size_t b = 0; b < g.blocks(h.rows); ++b) {
-    const BlockPlace place = place_of_block(g, b);
-    PageRef page;
-    if (!place.in_head) {
-      page = PageRef(store, directory[g.scan_entry(place.page)], Latch::share);
-      if (!belongs(page.data(), PageKind::scan, h.node_id)) throw_corrupted(head.block(), "a scan page is not its own");
-    }
-    const std::uint8_t* data = place.in_head ? head.data() : page.data();
-    const auto& f = *reinterpret_cast<const LeafFactors*>(data + place.factors);
-    for (std::size_t i = 0; i < 16 && b * 16 + i < h.rows; ++i)
-      if (is_free(f, i)) {
-        slot = b * 16 + i;
-        return true;
-      }
-  }
-  return false;
-}
-
 Target choose(PageStore& store, const Geometry& g, const PageRef& head, bool& no_free) {
   const NodeHead& h = node_head(head.data());
   std::size_t slot = h.rows;
   no_free = false;
   if (h.free > 0) {
-    if (find_free(store, g, head, slot)) return {slot, true};
+    const auto free = [](const LeafFactors& f, std::size_t i, std::size_t) { return is_free(f, i); };
+    if (find_slot<LeafFactors>(store, g, head, free, slot)) return {slot, true};
     no_free = true;
   }
   return {slot, false};

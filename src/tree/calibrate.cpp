@@ -8,6 +8,7 @@
 #include <span>
 
 #include "leaf_rows.hpp"
+#include "longbow/base/random.hpp"
 #include "longbow/tree/maintain.hpp"
 #include "longbow/tree/search.hpp"
 
@@ -89,14 +90,6 @@ class Calibrator {
     return true;
   }
 
-  std::uint64_t random() noexcept {
-    // splitmix64
-    std::uint64_t z = (state_ += 0x9E3779B97F4A7C15ULL);
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
-    return z ^ (z >> 31);
-  }
-
   void pick_queries(std::size_t wanted, std::uint64_t& total) {
     std::pmr::vector<std::uint64_t> ends(&memory_);
     total = 0;
@@ -112,7 +105,7 @@ class Calibrator {
     std::pmr::vector<std::uint64_t> picks(&memory_);
     // Some are picked twice, and a leaf split meanwhile loses its picks: a few more make up for them.
     const std::uint64_t enough = wanted + wanted / 8;
-    for (std::size_t i = 0; i < std::min(enough, total); ++i) picks.push_back(total <= enough ? i : random() % total);
+    for (std::size_t i = 0; i < std::min(enough, total); ++i) picks.push_back(total <= enough ? i : random_.below(total));
     std::sort(picks.begin(), picks.end());
     picks.erase(std::unique(picks.begin(), picks.end()), picks.end());
     const std::size_t n = space_.dims();
@@ -259,7 +252,7 @@ class Calibrator {
   std::pmr::vector<Truth> truth_;
   std::pmr::vector<float> bars_;  // of truth_, side by side
   LeafRows rows_;
-  std::uint64_t state_ = 1;
+  base::SplitMix64 random_{1};
 };
 
 }  // namespace

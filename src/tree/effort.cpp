@@ -37,8 +37,9 @@ std::uint32_t planned_probes(const Meta& meta, float target_recall, double k) no
   if (c.queries > 0) {
     at10 = probes_on_curve(c.curve[1], std::min<std::uint32_t>(c.points[1], kCalibrationPoints), target_recall);
     at100 = probes_on_curve(c.curve[2], std::min<std::uint32_t>(c.points[2], kCalibrationPoints), target_recall);
-    // A split between scales the leaves that hold the same neighbours.
-    const double grown = c.leaves > 0 ? std::sqrt(leaves / c.leaves) : 1.0;
+    // A split between scales the leaves that hold the same neighbours. In proportion: at 1.9 times the leaves an index that
+    // was calibrated half-grown needed 1.8 times the probes; their square root cost up to 8 % of recall.
+    const double grown = c.leaves > 0 ? leaves / c.leaves : 1.0;
     at10 *= std::max(1.0, grown);
     at100 *= std::max(1.0, grown);
   }

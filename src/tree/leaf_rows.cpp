@@ -12,23 +12,14 @@ void read_leaf_rows(PageStore& store, const Space& space, const PageRef& head, L
     throw_corrupted(head.block(), "a centroid page is not its node's own");
   out.rows.clear();
   out.slots.clear();
-  const std::size_t count = out.head.head.rows;
-  for (std::size_t b = 0; b < g.blocks(count); ++b) {
-    const BlockPlace place = place_of_block(g, b);
-    PageRef page;
-    if (!place.in_head) {
-      page = PageRef(store, out.head.directory[g.scan_entry(place.page)], Latch::share);
-      if (!belongs(page.data(), PageKind::scan, out.head.head.node_id))
-        throw_corrupted(head.block(), "a scan page is not its leaf's own");
-    }
-    const auto& f =
-        *reinterpret_cast<const LeafFactors*>((place.in_head ? head.data() : page.data()) + place.factors);
-    for (std::size_t i = 0; i < 16 && b * 16 + i < count; ++i) {
-      if (is_free(f, i)) continue;
-      out.rows.push_back({f.row_block[i], f.row_offset[i]});
-      out.slots.push_back(static_cast<std::uint32_t>(b * 16 + i));
-    }
-  }
+  std::size_t none = 0;
+  const auto collect = [&out](const LeafFactors& f, std::size_t i, std::size_t slot) {
+    if (is_free(f, i)) return false;
+    out.rows.push_back({f.row_block[i], f.row_offset[i]});
+    out.slots.push_back(static_cast<std::uint32_t>(slot));
+    return false;
+  };
+  find_slot<LeafFactors>(store, g, head, collect, none);
   out.vectors.resize(out.rows.size() * n);
   out.errors.resize(out.rows.size());
   std::pmr::vector<std::uint8_t> codes(n, out.rows.get_allocator().resource());

@@ -10,26 +10,9 @@ namespace longbow::tree {
 namespace {
 
 // Finds the slot of a child by its id; id 0 finds a free one.
-bool find_slot(PageStore& store, const Geometry& g, const PageRef& head, std::uint32_t id, std::size_t& slot) {
-  const NodeHead& h = node_head(head.data());
-  const auto* directory = reinterpret_cast<const BlockId*>(head.data() + kDirectoryOffset);
-  for (std::size_t b = 0; b < g.blocks(h.rows); ++b) {
-    const BlockPlace place = place_of_block(g, b);
-    PageRef page;
-    if (!place.in_head) {
-      page = PageRef(store, directory[g.scan_entry(place.page)], Latch::share);
-      if (!belongs(page.data(), PageKind::scan, h.node_id))
-        throw_corrupted(head.block(), "a page of the inner node is not its own");
-    }
-    const std::uint8_t* data = place.in_head ? head.data() : page.data();
-    const auto& f = *reinterpret_cast<const InnerFactors*>(data + place.factors);
-    for (std::size_t i = 0; i < 16 && b * 16 + i < h.rows; ++i)
-      if (f.child_id[i] == id) {
-        slot = b * 16 + i;
-        return true;
-      }
-  }
-  return false;
+bool find_child(PageStore& store, const Geometry& g, const PageRef& head, std::uint32_t id, std::size_t& slot) {
+  return find_slot<InnerFactors>(
+      store, g, head, [id](const InnerFactors& f, std::size_t i, std::size_t) { return f.child_id[i] == id; }, slot);
 }
 
 // Adds a block of free slots to an inner node; false if it is at its limit.
@@ -177,7 +160,7 @@ void make_room_above(PageStore& store, const Space& space, NodeRef node, std::ui
     }
     PageRef head = open_inner(store, space, parent);
     std::size_t free = 0;
-    if (find_slot(store, space.inner, head, 0, free) || add_block(store, space.inner, head)) return;
+    if (find_child(store, space.inner, head, 0, free) || add_block(store, space.inner, head)) return;
     head.reset();
     split_inner(store, space, parent, memory);
   }
@@ -197,7 +180,7 @@ void link_replacement(PageStore& store, const Space& space, const PageRef& old_h
   // The first new child takes the old one's slot: whoever reads the pages one by one meets the old child or that one,
   // and from either the links lead to both.
   std::size_t slot[2] = {};
-  if (!find_slot(store, g, head, what.old_node.node_id, slot[0]) || !find_slot(store, g, head, 0, slot[1]))
+  if (!find_child(store, g, head, what.old_node.node_id, slot[0]) || !find_child(store, g, head, 0, slot[1]))
     throw_corrupted(parent.head, "a parent has lost its child or its room");
   HeadCopy copy(memory);
   copy_head(space, head, copy);
@@ -252,48 +235,6 @@ void link_replacement(PageStore& store, const Space& space, const PageRef& old_h
   change.commit();
 }
 
-namespace {
-
-// Whether no slot of the leaf whose head is latched holds a row.
-bool has_no_rows(PageStore& store, const Geometry& g, const PageRef& head) {
-  const NodeHead& h = node_head(head.data());
-  const auto* directory = reinterpret_cast<const BlockId*>(head.data() + kDirectoryOffset);
-  for (std::size_t b = 0; b < g.blocks(h.rows); ++b) {
-    const BlockPlace place = place_of_block(g, b);
-    PageRef page;
-    if (!place.in_head) {
-      page = PageRef(store, directory[g.scan_entry(place.page)], Latch::share);
-      if (!belongs(page.data(), PageKind::scan, h.node_id)) throw_corrupted(head.block(), "a scan page is not its own");
-    }
-    const auto& f =
-        *reinterpret_cast<const LeafFactors*>((place.in_head ? head.data() : page.data()) + place.factors);
-    for (std::size_t i = 0; i < 16; ++i)
-      if (!is_free(f, i)) return false;
-  }
-  return true;
-}
-
-// Whether an inner node has a child besides the one in `slot`.
-bool has_other_child(PageStore& store, const Geometry& g, const PageRef& head, std::size_t slot) {
-  const NodeHead& h = node_head(head.data());
-  const auto* directory = reinterpret_cast<const BlockId*>(head.data() + kDirectoryOffset);
-  for (std::size_t b = 0; b < g.blocks(h.rows); ++b) {
-    const BlockPlace place = place_of_block(g, b);
-    PageRef page;
-    if (!place.in_head) {
-      page = PageRef(store, directory[g.scan_entry(place.page)], Latch::share);
-      if (!belongs(page.data(), PageKind::scan, h.node_id)) throw_corrupted(head.block(), "a scan page is not its own");
-    }
-    const auto& f =
-        *reinterpret_cast<const InnerFactors*>((place.in_head ? head.data() : page.data()) + place.factors);
-    for (std::size_t i = 0; i < 16 && b * 16 + i < h.rows; ++i)
-      if (b * 16 + i != slot && !is_free(f, i)) return true;
-  }
-  return false;
-}
-
-}  // namespace
-
 bool unlink_empty(PageStore& store, const Space& space, NodeRef leaf, std::pmr::memory_resource& memory) {
   const Geometry& g = space.inner;
   NodeRef parent;
@@ -303,11 +244,17 @@ bool unlink_empty(PageStore& store, const Space& space, NodeRef leaf, std::pmr::
     // The latch keeps appends away from here to the record that takes the leaf out.
     const PageRef leaf_head(store, leaf.head, Latch::exclusive);
     if (!is_head_of(space, leaf_head.data(), leaf.node_id, leaf.head)) return false;
-    if (!has_no_rows(store, space.leaf, leaf_head)) return false;
+    std::size_t slot = 0;
+    const auto row = [](const LeafFactors& f, std::size_t i, std::size_t) { return !is_free(f, i); };
+    if (find_slot<LeafFactors>(store, space.leaf, leaf_head, row, slot)) return false;
     copy_head(space, leaf_head, body);
     const PageRef head = open_inner(store, space, parent);
-    std::size_t slot = 0;
-    if (!find_slot(store, g, head, leaf.node_id, slot) || !has_other_child(store, g, head, slot)) return false;
+    if (!find_child(store, g, head, leaf.node_id, slot)) return false;
+    std::size_t other = 0;
+    const auto sibling = [slot](const InnerFactors& f, std::size_t i, std::size_t at) {
+      return at != slot && !is_free(f, i);
+    };
+    if (!find_slot<InnerFactors>(store, g, head, sibling, other)) return false;
     const BlockPlace place = place_of_block(g, slot / 16);
     PageRef page;
     if (!place.in_head) {

@@ -75,6 +75,30 @@ bool read_centroid(PageStore& store, const Space& space, const HeadCopy& head, c
 inline bool is_free(const LeafFactors& f, std::size_t row) noexcept { return f.row_offset[row] == 0; }
 inline bool is_free(const InnerFactors& f, std::size_t row) noexcept { return f.child_id[row] == 0; }
 
+// Looks through the slots of a node whose head is latched, its scan pages latched shared one after another, until
+// wanted(factors, row in its block, slot) is true. Returns whether that happened, and where.
+template <class Factors, class Wanted>
+bool find_slot(PageStore& store, const Geometry& g, const PageRef& head, Wanted&& wanted, std::size_t& slot) {
+  const NodeHead& h = node_head(head.data());
+  const auto* directory = reinterpret_cast<const BlockId*>(head.data() + kDirectoryOffset);
+  for (std::size_t b = 0; b < g.blocks(h.rows); ++b) {
+    const BlockPlace place = place_of_block(g, b);
+    PageRef page;
+    if (!place.in_head) {
+      page = PageRef(store, directory[g.scan_entry(place.page)], Latch::share);
+      if (!belongs(page.data(), PageKind::scan, h.node_id))
+        throw_corrupted(head.block(), "a scan page is not its node's own");
+    }
+    const auto& f = *reinterpret_cast<const Factors*>((place.in_head ? head.data() : page.data()) + place.factors);
+    for (std::size_t i = 0; i < 16 && b * 16 + i < h.rows; ++i) {
+      if (!wanted(f, i, b * 16 + i)) continue;
+      slot = b * 16 + i;
+      return true;
+    }
+  }
+  return false;
+}
+
 // A query as the block kernels want it.
 struct BlockQuery {
   const std::int8_t* q8;   // integer form, padded to the widest group

@@ -84,16 +84,13 @@ void recount_free(PageStore& store, const Space& space, NodeRef leaf) {
   const PageRef head(store, leaf.head, Latch::exclusive);
   if (!is_head_of(space, head.data(), leaf.node_id, leaf.head)) return;
   std::uint32_t free = 0;
+  std::size_t none = 0;
+  const auto count = [&free](const LeafFactors& f, std::size_t i, std::size_t) {
+    free += is_free(f, i) ? 1 : 0;
+    return false;
+  };
+  find_slot<LeafFactors>(store, space.leaf, head, count, none);
   const NodeHead& h = node_head(head.data());
-  const auto* directory = reinterpret_cast<const BlockId*>(head.data() + kDirectoryOffset);
-  for (std::size_t b = 0; b < space.leaf.blocks(h.rows); ++b) {
-    const BlockPlace place = place_of_block(space.leaf, b);
-    PageRef page;
-    if (!place.in_head) page = PageRef(store, directory[space.leaf.scan_entry(place.page)], Latch::share);
-    const auto& f =
-        *reinterpret_cast<const LeafFactors*>((place.in_head ? head.data() : page.data()) + place.factors);
-    for (std::size_t i = 0; i < 16 && b * 16 + i < h.rows; ++i) free += is_free(f, i) ? 1 : 0;
-  }
   if (free == h.free) return;
   Change change(store);
   node_head(change.edit(head)).free = free;

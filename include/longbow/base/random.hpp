@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace longbow::quant {
+namespace longbow::base {
 
 class SplitMix64 {
  public:
@@ -23,4 +23,4 @@ class SplitMix64 {
   std::uint64_t state_;
 };
 
-}  // namespace longbow::quant
+}  // namespace longbow::base
