@@ -99,7 +99,7 @@ class MemoryStore final : public tree::PageStore {
   // A restart after a crash: what is not on pages is forgotten.
   void restart() {
     EXPECT_EQ(held_, 0U);
-    EXPECT_FALSE(structure_);
+    EXPECT_FALSE(structure_ || merge_);
     EXPECT_FALSE(open_);
     free_.clear();
     crash_at = 0;
@@ -202,18 +202,21 @@ class MemoryStore final : public tree::PageStore {
     edits_.clear();
   }
 
-  bool lock_structure(bool wait) override {
-    if (structure_ || (structure_busy && !wait)) {
-      EXPECT_FALSE(wait) << "the structure lock is waited for by its owner";
+  bool lock(tree::IndexLock which, bool wait) override {
+    bool& taken = which == tree::IndexLock::structure ? structure_ : merge_;
+    if (taken || (which == tree::IndexLock::structure && structure_busy && !wait)) {
+      EXPECT_FALSE(wait) << "a lock is waited for by its owner";
       return false;
     }
-    EXPECT_FALSE(wait && held_ > 0) << "a wait for the structure lock under a latch";
-    structure_ = true;
+    EXPECT_FALSE(wait && held_ > 0) << "a wait for a lock under a latch";
+    EXPECT_FALSE(wait && which == tree::IndexLock::merge && structure_) << "the merge lock comes before the structure lock";
+    taken = true;
     return true;
   }
-  void unlock_structure() noexcept override {
-    EXPECT_TRUE(structure_);
-    structure_ = false;
+  void unlock(tree::IndexLock which) noexcept override {
+    bool& taken = which == tree::IndexLock::structure ? structure_ : merge_;
+    EXPECT_TRUE(taken);
+    taken = false;
   }
 
   std::uint64_t free_stamp() override { return ++stamp_; }
@@ -278,6 +281,7 @@ class MemoryStore final : public tree::PageStore {
   std::size_t held_ = 0;
   bool open_ = false;
   bool structure_ = false;
+  bool merge_ = false;
   bool inside_ = false;
   std::uint64_t stamp_ = 0;
 };

@@ -33,11 +33,11 @@ static_assert(SizeOfPageHeaderData <= tree::kPageHeaderBytes);
 
 namespace {
 
-// The structure lock is a tuple lock on a row that no index has. A page lock would do as well, but 15 and 16 leave those out
+// The heavyweight locks are tuple locks on rows that no index has. Page locks would do as well, but 15 and 16 leave those out
 // of deadlock detection and forbid taking any other lock under one, which longbow_check must (it reads the heap).
-ItemPointerData structure_lock_tag() {
+ItemPointerData lock_tag(tree::IndexLock which) {
   ItemPointerData tag;
-  ItemPointerSet(&tag, 1, FirstOffsetNumber);
+  ItemPointerSet(&tag, 1, which == tree::IndexLock::structure ? FirstOffsetNumber : FirstOffsetNumber + 1);
   return tag;
 }
 
@@ -213,17 +213,17 @@ void RelationStore::abandon_change() noexcept {
   change_ = nullptr;
 }
 
-bool RelationStore::lock_structure(bool wait) {
+bool RelationStore::lock(tree::IndexLock which, bool wait) {
   return call([&] {
-    ItemPointerData tag = structure_lock_tag();
+    ItemPointerData tag = lock_tag(which);
     if (!wait) return lb_conditional_lock_tuple(index_, &tag, ExclusiveLock);
     LockTuple(index_, &tag, ExclusiveLock);
     return true;
   });
 }
 
-void RelationStore::unlock_structure() noexcept {
-  ItemPointerData tag = structure_lock_tag();
+void RelationStore::unlock(tree::IndexLock which) noexcept {
+  ItemPointerData tag = lock_tag(which);
   UnlockTuple(index_, &tag, ExclusiveLock);
 }
 

@@ -43,8 +43,8 @@ class RelationStore final : public tree::PageStore {
   std::uint8_t* edit(const tree::PageHandle& handle, bool fresh) override;
   void commit_change() override;
   void abandon_change() noexcept override;
-  bool lock_structure(bool wait) override;
-  void unlock_structure() noexcept override;
+  bool lock(tree::IndexLock which, bool wait) override;
+  void unlock(tree::IndexLock which) noexcept override;
   std::uint64_t free_stamp() override;
   bool stamp_passed(std::uint64_t stamp) override;
   void offer_free(tree::BlockId block) override;

@@ -57,8 +57,14 @@ void count_slots(NodeHead& h, const Target& target, std::size_t count, bool no_f
   ++h.changes;
 }
 
+void commit(Change& change, RecordRider* rider, std::size_t count) {
+  if (rider != nullptr) rider->ride(change, count);
+  change.commit();
+  if (rider != nullptr) rider->committed();
+}
+
 std::size_t append_narrow(PageStore& store, const Space& space, const PageRef& head, std::span<const EncodedRow> rows,
-                          const Target& target, bool no_free) {
+                          const Target& target, bool no_free, RecordRider* rider) {
   const Geometry& g = space.leaf;
   const NodeHead& before = node_head(head.data());
   const BlockPlace place = place_of_block(g, target.slot / 16);
@@ -100,12 +106,12 @@ std::size_t append_narrow(PageStore& store, const Space& space, const PageRef& h
     put_refine(g, refine_image, slot, 0, rows[i].refine, rows[i].refine_codes);
   }
   count_slots(h, target, count, no_free);
-  change.commit();
+  commit(change, rider, count);
   return count;
 }
 
 std::size_t append_wide(PageStore& store, const Space& space, const PageRef& head, const EncodedRow& row,
-                        const Target& target, bool no_free) {
+                        const Target& target, bool no_free, RecordRider* rider) {
   const Geometry& g = space.leaf;
   const NodeHead before = node_head(head.data());
   const BlockPlace place = place_of_block(g, target.slot / 16);
@@ -156,20 +162,21 @@ std::size_t append_wide(PageStore& store, const Space& space, const PageRef& hea
   quant::put_row(scan_image + place.codes, lane, g.bits, row.scan_codes, g.dims, 0, std::min(g.page_groups, g.groups));
   put_leaf_factors(scan_image + place.factors, lane, row.row, row.scan);
   count_slots(h, target, 1, no_free);
-  change.commit();
+  commit(change, rider, 1);
   return 1;
 }
 
 }  // namespace
 
-std::size_t append_run(PageStore& store, const Space& space, const PageRef& head, std::span<const EncodedRow> rows) {
+std::size_t append_run(PageStore& store, const Space& space, const PageRef& head, std::span<const EncodedRow> rows,
+                       RecordRider* rider) {
   const Geometry& g = space.leaf;
   if (rows.empty()) return 0;
   bool no_free = false;
   const Target target = choose(store, g, head, no_free);
   if (target.slot >= g.max_rows) return 0;
-  if (g.block_pages > 1 || g.refine_span > 1) return append_wide(store, space, head, rows[0], target, no_free);
-  return append_narrow(store, space, head, rows, target, no_free);
+  if (g.block_pages > 1 || g.refine_span > 1) return append_wide(store, space, head, rows[0], target, no_free, rider);
+  return append_narrow(store, space, head, rows, target, no_free, rider);
 }
 
 }  // namespace longbow::tree

@@ -19,6 +19,7 @@ Meta new_meta(const NewIndex& what) {
   meta.leaf_size = what.leaf_size;
   meta.centre = meta.root = meta.plain_head = meta.plain_insert = kNoBlock;
   meta.pending_head = meta.pending_tail = meta.merge_plan = kNoBlock;
+  meta.pending_from = 1;
   meta.next_node_id = 1;
   if (what.dims > 0) settle(meta, what.dims);
   return meta;

@@ -5,6 +5,7 @@
 
 #include "append.hpp"
 #include "descend.hpp"
+#include "insert_in_order.hpp"
 #include "longbow/tree/build.hpp"
 #include "split.hpp"
 
@@ -14,6 +15,8 @@ namespace {
 
 // Splits by others keep rows from their leaves a few times; more is corruption.
 constexpr int kMostIdleRounds = 1000;
+// Rows that are encoded at once, at most.
+constexpr std::size_t kMostTogether = 1024;
 
 // A row on its way to a leaf.
 struct Placed {
@@ -23,12 +26,13 @@ struct Placed {
 
 class Inserter {
  public:
-  Inserter(PageStore& store, const Space& space, std::span<const NewRow> rows, InsertWatch& watch,
-           std::pmr::memory_resource& memory)
+  Inserter(PageStore& store, const Space& space, std::span<const NewRow> rows, InsertWatch* watch,
+           RecordRider* rider, std::pmr::memory_resource& memory)
       : store_(store),
         space_(space),
         rows_(rows),
         watch_(watch),
+        rider_(rider),
         memory_(memory),
         descent_(store, space, memory),
         encoder_(space, memory),
@@ -56,6 +60,27 @@ class Inserter {
         from = to;
       }
       todo.swap(next);
+    }
+  }
+
+  // The same in the rows' own order: neighbours of one leaf go in together.
+  void run_in_order(std::span<NodeRef> leaves) {
+    std::pmr::vector<Placed> group(&memory_);
+    int idle = 0;
+    for (std::size_t at = 0; at < rows_.size();) {
+      if (idle++ > kMostIdleRounds) throw_corrupted(leaves[at].head, "no row can be added to the leaf");
+      if (leaves[at].head == kNoBlock) leaves[at] = descent_.leaf_of(rows_[at].vector);
+      group.clear();
+      for (std::size_t i = at; i < rows_.size() && group.size() < kMostTogether; ++i) {
+        if (leaves[i].head == kNoBlock) leaves[i] = descent_.leaf_of(rows_[i].vector);
+        if (leaves[i].node_id != leaves[at].node_id) break;
+        group.push_back({leaves[i], i});
+      }
+      const std::size_t finished = append_group(group);
+      if (finished > 0) idle = 0;
+      // The leaf has moved or was split: the rest looks for its leaf again.
+      for (std::size_t i = finished; i < group.size(); ++i) leaves[at + i] = {kNoBlock, 0};
+      at += finished;
     }
   }
 
@@ -98,9 +123,9 @@ class Inserter {
       const bool outgrown = h.rows - std::min(h.rows, h.free) >= split_size(space_);
       std::size_t count = 0;
       if (!outgrown || tried) {
-        count = append_run(store_, space_, head, {encoded_.data() + at, group.size() - at});
+        count = append_run(store_, space_, head, {encoded_.data() + at, group.size() - at}, rider_);
         head.reset();
-        for (std::size_t i = at; i < at + count; ++i) watch_.done(group[i].index);
+        for (std::size_t i = at; watch_ != nullptr && i < at + count; ++i) watch_->done(group[i].index);
         at += count;
         if (count > 0) continue;
       }
@@ -117,7 +142,8 @@ class Inserter {
   PageStore& store_;
   const Space& space_;
   std::span<const NewRow> rows_;
-  InsertWatch& watch_;
+  InsertWatch* watch_;
+  RecordRider* rider_;
   std::pmr::memory_resource& memory_;
   Descent descent_;
   RowEncoder encoder_;
@@ -175,7 +201,12 @@ BlockId new_plain_page(PageStore& store) {
 void insert_rows(PageStore& store, const Space& space, std::span<const NewRow> rows, InsertWatch& watch,
                  std::pmr::memory_resource& memory) {
   if (rows.empty()) return;
-  Inserter(store, space, rows, watch, memory).run();
+  Inserter(store, space, rows, &watch, nullptr, memory).run();
+}
+
+void insert_in_order(PageStore& store, const Space& space, std::span<const NewRow> rows, std::span<NodeRef> leaves,
+                     RecordRider& rider, std::pmr::memory_resource& memory) {
+  if (!rows.empty()) Inserter(store, space, rows, nullptr, &rider, memory).run_in_order(leaves);
 }
 
 void insert_plain(PageStore& store, RowId row, std::uint16_t flags) {

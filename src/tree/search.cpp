@@ -29,7 +29,7 @@ struct Candidate {
   float estimate;
   std::uint32_t visit;   // which visited leaf
   std::uint32_t slot;
-  BlockId refine_block;  // first refine page
+  BlockId refine_block;  // first refine page; kNoBlock: a pending row, `slot` is its number in pending_codes
   RowId row;
 };
 
@@ -48,7 +48,7 @@ struct Ready {
 }  // namespace
 
 struct Search::State {
-  enum class Phase : std::uint8_t { unknowns, waves, unknowns_late, nans, nulls, done };
+  enum class Phase : std::uint8_t { bare, unknowns, waves, unknowns_late, nans, nulls, done };
 
   State(PageStore& store_arg, const Space& space_arg, std::pmr::memory_resource& memory_arg)
       : store(store_arg),
@@ -64,6 +64,8 @@ struct Search::State {
         head(memory),
         centroid(&memory),
         codes(&memory),
+        pending_codes(&memory),
+        bare(&memory),
         seen(memory),
         returned(memory) {}
 
@@ -86,6 +88,8 @@ struct Search::State {
   HeadCopy head;
   std::pmr::vector<float> centroid;
   std::pmr::vector<std::uint8_t> codes;
+  std::pmr::vector<std::uint8_t> pending_codes;  // refine factors and codes of pending candidates, copied
+  std::pmr::vector<RowId> bare;                  // pending rows that only the executor can place
   mem::FlatSet seen;      // leaves visited
   mem::FlatSet returned;  // rows handed out
   std::size_t visited = 0;
@@ -103,6 +107,8 @@ struct Search::State {
   bool waves_left = true;
 
   void begin_tree();
+  void take_pending();
+  void give_bare();
   void visit(NodeRef first);
   void visit_one(NodeRef node);
   void collect(std::size_t first, std::uint32_t mask, const LeafFactors& f, const float* estimate,
@@ -131,6 +137,149 @@ void Search::State::begin_tree() {
   visits.clear();
   leaf_t.clear();
   pool.clear();
+}
+
+// -- pending rows
+
+namespace {
+
+// Scores pending rows as one more leaf around the index's centre.
+class PendingScorer final : public PendingVisitor {
+ public:
+  // `visit` and its t belong to the pending rows; `keep` bounds the candidates, 0 keeps all.
+  PendingScorer(const Space& space, const Query& query, const float* t, std::size_t keep, std::pmr::memory_resource& memory)
+      : space_(space),
+        layout_(delta_layout(space)),
+        keep_(keep),
+        block_(with_t(query.block(), t)),
+        scorer_(space.leaf, block_, form_of(space.metric())),
+        found_(&memory) {
+    if (space.metric() == base::Metric::l2 || space.metric() == base::Metric::cosine)
+      scorer_.set_base(simd::kernels().inner_product(t, t, space.dims()));
+    else
+      scorer_.set_base(0);
+  }
+
+  void block(const std::uint8_t* bytes, std::uint32_t mask) override {
+    const auto& f = *reinterpret_cast<const LeafFactors*>(bytes + layout_.factors);
+    alignas(64) float estimate[16];
+    scorer_.begin();
+    scorer_.add(bytes, 0, space_.leaf.groups, f.scale);
+    const std::uint32_t below = scorer_.score(f.add, f.scale, threshold_, estimate);
+    rows_ += static_cast<std::uint64_t>(__builtin_popcount(mask));
+    for (mask &= keep_ > 0 ? below : 0xFFFFU; mask != 0; mask &= mask - 1) {
+      const auto i = static_cast<std::size_t>(__builtin_ctz(mask));
+      const float safe = estimate[i] == estimate[i] ? estimate[i] : kFar;
+      found_.push_back({safe, bytes + layout_.refine + i * layout_.refine_bytes, {f.row_block[i], f.row_offset[i]}});
+    }
+    if (keep_ > 0 && found_.size() >= keep_ * 4) trim();
+  }
+  void bare(RowId row) override { bare_->push_back(row); }
+  // Copies what the search will need.
+  void finish() override {
+    if (keep_ > 0) trim();
+    for (const Found& f : found_) {
+      pool_->push_back({f.estimate, visit_, static_cast<std::uint32_t>(codes_->size() / layout_.refine_bytes), kNoBlock, f.row});
+      codes_->insert(codes_->end(), f.refine, f.refine + layout_.refine_bytes);
+    }
+  }
+  // Where finish() and bare() put what they get.
+  void set_output(std::pmr::vector<Candidate>& pool, std::pmr::vector<std::uint8_t>& codes, std::pmr::vector<RowId>& bare,
+                  std::uint32_t visit) {
+    pool_ = &pool;
+    codes_ = &codes;
+    bare_ = &bare;
+    visit_ = visit;
+  }
+  [[nodiscard]] std::uint64_t rows() const noexcept { return rows_; }
+
+ private:
+  struct Found {
+    float estimate;
+    const std::uint8_t* refine;
+    RowId row;
+  };
+  static BlockQuery with_t(BlockQuery query, const float* t) noexcept {
+    query.t = t;
+    return query;
+  }
+  void trim() {
+    if (found_.size() <= keep_) return;
+    const auto nth = found_.begin() + static_cast<std::ptrdiff_t>(keep_) - 1;
+    std::nth_element(found_.begin(), nth, found_.end(),
+                     [](const Found& a, const Found& b) { return a.estimate < b.estimate; });
+    threshold_ = nth->estimate;
+    found_.resize(keep_);
+  }
+
+  const Space& space_;
+  DeltaLayout layout_;
+  std::size_t keep_;
+  BlockQuery block_;
+  BlockScorer scorer_;
+  std::pmr::vector<Found> found_;
+  std::pmr::vector<Candidate>* pool_ = nullptr;
+  std::pmr::vector<std::uint8_t>* codes_ = nullptr;
+  std::pmr::vector<RowId>* bare_ = nullptr;
+  std::uint32_t visit_ = 0;
+  float threshold_ = kFar;
+  std::uint64_t rows_ = 0;
+};
+
+// Takes pending rows' ids alone, for queries that cannot rank.
+class PendingIds final : public PendingVisitor {
+ public:
+  PendingIds(const Space& space, std::pmr::vector<RowId>& bare) : layout_(delta_layout(space)), bare_(bare) {}
+  void block(const std::uint8_t* bytes, std::uint32_t mask) override {
+    const auto& f = *reinterpret_cast<const LeafFactors*>(bytes + layout_.factors);
+    for (; mask != 0; mask &= mask - 1) {
+      const auto i = static_cast<std::size_t>(__builtin_ctz(mask));
+      bare_.push_back({f.row_block[i], f.row_offset[i]});
+    }
+  }
+  void bare(RowId row) override { bare_.push_back(row); }
+  void finish() override {}
+
+ private:
+  DeltaLayout layout_;
+  std::pmr::vector<RowId>& bare_;
+};
+
+}  // namespace
+
+// Makes pending rows candidates of the wave that begins: the best ones while it prunes, else all.
+void Search::State::take_pending() {
+  if (options.pending == nullptr || space.dims() == 0) return;
+  if (ranking != Ranking::scored) {
+    PendingIds ids(space, bare);
+    options.pending->visit(ids);
+    counters.pending += bare.size();
+    return;
+  }
+  const std::size_t n = space.dims();
+  leaf_t.insert(leaf_t.end(), query.vector(), query.vector() + n);
+  const auto index = static_cast<std::uint32_t>(visits.size());
+  visits.push_back({0, 0, static_cast<std::uint32_t>(leaf_t.size() / n) - 1});
+  pending_codes.clear();
+  PendingScorer scorer(space, query, query.vector(), prune ? keep : 0, memory);
+  scorer.set_output(pool, pending_codes, bare, index);
+  const std::size_t before = pool.size();
+  options.pending->visit(scorer);
+  const auto handed_out = [&](const Candidate& c) { return returned.contains(key_of(c.row)); };
+  if (!prune) pool.erase(std::remove_if(pool.begin() + static_cast<std::ptrdiff_t>(before), pool.end(), handed_out), pool.end());
+  counters.pending += scorer.rows() + bare.size();
+  counters.rows_scored += scorer.rows();
+  limited_rows += scorer.rows();
+}
+
+// Puts the pending rows that only the executor can place before those that are ready.
+void Search::State::give_bare() {
+  if (bare.empty()) return;
+  const bool null = ranking == Ranking::null;
+  std::pmr::vector<Ready> first(&memory);
+  for (const RowId row : bare) first.push_back({{row, null, null ? 0.0 : -kInfinity}, 0});
+  ready.insert(ready.begin(), first.begin(), first.end());
+  bare.clear();
 }
 
 void Search::State::restart_tree() {
@@ -257,14 +406,18 @@ void Search::State::refine_into_ready(std::size_t count) {
   ready.clear();
   given = 0;
   for (auto it = pool.begin(); it != split; ++it)
-    if (g.refine_span == 1)
+    if (g.refine_span == 1 && it->refine_block != kNoBlock)
       store.prefetch(it->refine_block, place_of_refine(g, it->slot).offset, g.refine_bytes);
   PageRef page;
   for (auto it = pool.begin(); it != split; ++it) {
     const Visit& v = visits[it->visit];
     const float* t = space.metric() == base::Metric::ip ? query.vector() : leaf_t.data() + v.t_at * g.dims;
     quant::Refined r{kFar, -std::numeric_limits<float>::infinity()};
-    if (g.refine_span > 1) {
+    if (it->refine_block == kNoBlock) {
+      const std::uint8_t* at = pending_codes.data() + it->slot * delta_layout(space).refine_bytes;
+      r = quant::refine(query.refine(), t, v.product, at + sizeof(quant::RefineFactors),
+                        *reinterpret_cast<const quant::RefineFactors*>(at));
+    } else if (g.refine_span > 1) {
       quant::RefineFactors factors;
       if (read_refine(store, g, it->refine_block, v.node_id, it->slot, factors, codes.data()))
         r = quant::refine(query.refine(), t, v.product, codes.data(), factors);
@@ -322,6 +475,7 @@ bool Search::State::run_wave() {
     begin_tree();
     limited_rows = 0;
   }
+  if (wave <= 1) take_pending();
   const std::size_t end = frontier.prepare(probes);
   bool full = false;
   while (visited < end && !lost && !frontier.lost()) {
@@ -336,7 +490,8 @@ bool Search::State::run_wave() {
   if (lost || frontier.lost()) {
     lost = false;
     restart_tree();
-    wave = std::max(wave, 2);
+    // Pending rows may have gone into leaves that were read before.
+    wave = 1;
     return true;
   }
   const bool exhausted = visited >= end && frontier.complete() && visited >= frontier.known();
@@ -349,6 +504,7 @@ bool Search::State::run_wave() {
       leaf_t.clear();
     }
   }
+  give_bare();
   // A row can have been met twice if it moved; the set of returned rows decides.
   std::erase_if(ready, [&](const Ready& r) { return !returned.insert(key_of(r.hit.row)); });
   if (!ready.empty()) restarts = 0;
@@ -435,7 +591,7 @@ void Search::start(const float* query, const SearchOptions& options) {
   State& s = *state_;
   s.options = options;
   s.ranking = query == nullptr ? Ranking::null : s.space.dims() == 0 ? Ranking::blind : s.query.prepare(query);
-  s.phase = State::Phase::unknowns;
+  s.phase = State::Phase::bare;
   s.plain_at = s.space.meta.plain_head;
   s.begin_tree();
 }
@@ -448,6 +604,15 @@ bool Search::next(Hit& hit) {
       return true;
     }
     switch (s.phase) {
+      case State::Phase::bare:
+        s.phase = State::Phase::unknowns;
+        if (s.ranking == Ranking::scored) break;
+        s.ready.clear();
+        s.given = 0;
+        s.take_pending();
+        s.give_bare();
+        std::erase_if(s.ready, [&](const Ready& r) { return !s.returned.insert(key_of(r.hit.row)); });
+        break;
       case State::Phase::unknowns:
         // Only the executor can place these rows: they come first. A NULL or blind query takes all in one go at the end.
         if (s.ranking != Ranking::scored || s.space.meta.unknowns == 0 || !s.run_plain(kPlainUnknown)) {

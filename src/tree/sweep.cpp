@@ -87,8 +87,27 @@ class Sweeper {
         ++result_.free_pages;
         return;
       case PageKind::plain: plain_page(page); return;
+      case PageKind::pending:
+      case PageKind::plan: list_page(page, t); return;
     }
     throw_corrupted(block, "unknown kind of page");
+  }
+
+  // Pages of the pending list and of plans that a crash left behind the list's head.
+  void list_page(PageRef& page, const Trailer& t) {
+    const auto behind = [&](const Meta& m) {
+      const std::uint64_t ordinal = list_ordinal(page.data());
+      return page.block() != m.pending_head && page.block() != m.pending_tail &&
+             (t.kind == PageKind::plan ? ordinal : ordinal + kPendingCapacity) <= m.pending_from;
+    };
+    const BlockId block = page.block();
+    page.reset();
+    const Meta meta = read_meta(store_);
+    page = PageRef(store_, block, Latch::exclusive);
+    if (!belongs(page.data(), t.kind, 0) || !behind(meta)) return;
+    free_page(store_, page, 0);
+    ++result_.retired;
+    ++result_.free_pages;
   }
 
   void node_page(PageRef& page, const Trailer& t) {

@@ -5,6 +5,7 @@
 #include "leaf_rows.hpp"
 #include "longbow/mem/flat_set.hpp"
 #include "longbow/tree/maintain.hpp"
+#include "longbow/tree/pending.hpp"
 
 namespace longbow::tree {
 
@@ -99,12 +100,30 @@ void for_each_plain(PageStore& store, const Meta& meta, F&& f) {
   }
 }
 
+// Calls f(entry, ordinal) for every entry of the pending list that is not dead.
+template <class F>
+void for_each_pending(PageStore& store, F&& f) {
+  struct Reader final : PendingReader {
+    F* f;
+    bool entries(std::uint64_t first, std::span<const PendingEntry> entries) override {
+      for (const PendingEntry& e : entries) {
+        if ((e.flags & kPendingDead) == 0) (*f)(e, first);
+        ++first;
+      }
+      return true;
+    }
+  } reader;
+  reader.f = &f;
+  read_pending(store, 0, reader);
+}
+
 }  // namespace
 
 Facts collect_facts(PageStore& store, const Space& space, std::pmr::memory_resource& memory) {
   Facts facts;
   const Meta meta = read_meta(store);
   facts.height = meta.height;
+  for_each_pending(store, [&](const PendingEntry&, std::uint64_t) { ++facts.pending; });
   for_each_plain(store, meta, [&](const PlainEntry&) { ++facts.plain_rows; });
   if (space.dims() == 0) return facts;
   // A split between listing and reading moves rows to leaves that were not listed: such a listing is taken again.
@@ -131,10 +150,15 @@ Facts collect_facts(PageStore& store, const Space& space, std::pmr::memory_resou
   }
 }
 
-void visit_rows(PageStore& store, const Space& space, RowVisitor& visitor, std::pmr::memory_resource& memory) {
-  const StructureLock lock(store, true);
+void visit_plain(PageStore& store, RowVisitor& visitor) {
   for_each_plain(store, read_meta(store),
                  [&](const PlainEntry& e) { visitor.row({e.block, e.offset}, nullptr, 0, e.flags); });
+}
+
+void visit_rows(PageStore& store, const Space& space, RowVisitor& visitor, std::pmr::memory_resource& memory) {
+  const StructureLock lock(store, true);
+  for_each_pending(store, [&](const PendingEntry& e, std::uint64_t ordinal) { visitor.pending({e.block, e.offset}, ordinal); });
+  visit_plain(store, visitor);
   if (space.dims() == 0) return;
   std::pmr::vector<NodeRef> leaves(&memory);
   list_leaves(store, space, leaves, nullptr, memory);

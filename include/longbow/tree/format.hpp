@@ -25,16 +25,16 @@ inline constexpr BlockId kMetaBlock = 0;
 inline constexpr std::size_t kMaxDims = 16000;
 inline constexpr unsigned kInnerBits = 8;
 
-enum class PageKind : std::uint16_t { free = 1, meta, centre, head, scan, refine, centroid, plain };
+enum class PageKind : std::uint16_t { free = 1, meta, centre, head, scan, refine, centroid, plain, pending, plan };
 
 // The last bytes of every page.
 struct Trailer {
-  std::uint32_t node_id;  // owner; 0 for meta, centre, plain and free pages
+  std::uint32_t node_id;  // owner; 0 for pages of no node
   BlockId head;           // the owner's head page
-  BlockId next;           // centre and plain pages: the next one of the chain, or kNoBlock
+  BlockId next;           // centre, plain, pending and plan pages: the next one of the chain, or kNoBlock
   PageKind kind;
   std::uint16_t ordinal;  // position in the owner's directory
-  std::uint16_t used;     // plain pages: entries in use
+  std::uint16_t used;     // plain, pending and plan pages: entries in use
   std::uint16_t magic;
   std::uint32_t reserved;
 };
@@ -114,6 +114,28 @@ struct PlainEntry {
 };
 inline constexpr std::size_t kPlainCapacity = kBodyBytes / sizeof(PlainEntry);
 
+// The pending list: rows inserted since the last merge, in the order of their ordinals, which count from 1 and are
+// never used twice. All pages but the last are full. A pending page's body starts with the ordinal of its first entry.
+enum PendingFlags : std::uint16_t {
+  kPendingDead = 1,  // removed by VACUUM: its row id may belong to another row by now
+};
+struct PendingEntry {
+  std::uint32_t block;
+  std::uint16_t offset;
+  std::uint16_t flags;
+  std::uint64_t position;  // of the record in the side WAL that has the vector, 0 = none
+  std::uint32_t crc;       // CRC32C of the vector's floats as the user gave them
+  std::uint32_t reserved;
+};
+static_assert(sizeof(PendingEntry) == 24);
+inline constexpr std::size_t kPendingEntriesOffset = kBodyOffset + 8;
+inline constexpr std::size_t kPendingCapacity = (kTrailerOffset - kPendingEntriesOffset) / sizeof(PendingEntry);
+
+// A merge's plan: the offsets from pending_from (4 bytes each) of the entries below merge_cut, in the order in which they go
+// into the tree. A plan page's body starts with that cut.
+inline constexpr std::size_t kPlanEntriesOffset = kBodyOffset + 8;
+inline constexpr std::size_t kPlanCapacity = (kTrailerOffset - kPlanEntriesOffset) / sizeof(std::uint32_t);
+
 // Recall measured on the index's own rows: visiting `probes` leaves finds `recall` of the k nearest.
 struct CalibrationPoint {
   float probes;
@@ -155,12 +177,13 @@ struct Meta {
   BlockId plain_insert;    // where the next plain row is tried
   std::uint32_t unknowns;  // nonzero: plain pages may hold kPlainUnknown rows
   std::uint32_t fanout;    // children an inner node is built for; it holds twice as many
-  // The pending list of the side WAL: not used by this version of the code, empty.
-  BlockId pending_head;
-  BlockId pending_tail;
-  std::uint64_t merge_cut;
-  std::uint64_t merge_cursor;
-  BlockId merge_plan;
+  // The pending list and its merge.
+  BlockId pending_head;        // first page, kNoBlock = none yet
+  BlockId pending_tail;        // last page, or one shortly before it
+  std::uint64_t pending_from;  // entries below this ordinal are in the tree
+  std::uint64_t merge_cut;     // a plan stands: it covers the entries below this ordinal; else 0
+  std::uint64_t merge_done;    // entries of the plan that are in the tree, in plan order
+  BlockId merge_plan;          // first page of the plan, kNoBlock = none stands
   std::uint32_t reserved2;
   Calibration calibration;
 };
@@ -180,6 +203,16 @@ inline const Meta& meta_of(const std::uint8_t* page) noexcept {
   return *reinterpret_cast<const Meta*>(page + kPageHeaderBytes);
 }
 inline Meta& meta_of(std::uint8_t* page) noexcept { return *reinterpret_cast<Meta*>(page + kPageHeaderBytes); }
+// The first word of a pending or plan page's body: the first entry's ordinal, or the plan's cut.
+inline std::uint64_t list_ordinal(const std::uint8_t* page) noexcept {
+  return *reinterpret_cast<const std::uint64_t*>(page + kBodyOffset);
+}
+inline const PendingEntry* pending_entries(const std::uint8_t* page) noexcept {
+  return reinterpret_cast<const PendingEntry*>(page + kPendingEntriesOffset);
+}
+inline PendingEntry* pending_entries(std::uint8_t* page) noexcept {
+  return reinterpret_cast<PendingEntry*>(page + kPendingEntriesOffset);
+}
 inline const PlainEntry* plain_entries(const std::uint8_t* page) noexcept {
   return reinterpret_cast<const PlainEntry*>(page + kBodyOffset);
 }

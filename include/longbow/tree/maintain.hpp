@@ -42,6 +42,7 @@ struct Facts {
   std::uint64_t rows = 0;       // in leaves
   std::uint64_t free_slots = 0; // left by removed rows
   std::uint64_t plain_rows = 0;
+  std::uint64_t pending = 0;    // in the pending list, not dead
   std::uint32_t leaves = 0;
   std::uint32_t inner = 0;
   std::uint32_t height = 0;
@@ -55,9 +56,13 @@ class RowVisitor {
   // `decoded` is the vector in the index's space within `error` (in the metric's norm); nullptr for plain rows, whose
   // flags are given.
   virtual void row(RowId row, const float* decoded, float error, std::uint16_t plain_flags) = 0;
+  // A row of the pending list; visit_rows() shows them first, so that one on its way is met there or in the tree, or both.
+  virtual void pending(RowId /*row*/, std::uint64_t /*ordinal*/) {}
 };
 // Visits all rows under the structure lock, checking structure and that codes decode to finite vectors.
 void visit_rows(PageStore& store, const Space& space, RowVisitor& visitor, std::pmr::memory_resource& memory);
+// Visits the plain rows alone.
+void visit_plain(PageStore& store, RowVisitor& visitor);
 
 // -- calibration
 

@@ -18,6 +18,12 @@ inline constexpr std::size_t kMaxChangePages = 4;
 
 enum class Latch : std::uint8_t { share, exclusive };
 
+// The index's two heavyweight locks, in the order in which they are taken.
+enum class IndexLock : std::uint8_t {
+  merge,      // rounds of the merge, VACUUM's step over the pending list
+  structure,  // splits, VACUUM's pass over the tree, the check
+};
+
 struct PageHandle {
   const std::uint8_t* data = nullptr;  // kPageBytes bytes, valid until release
   BlockId block = kNoBlock;
@@ -43,10 +49,9 @@ class PageStore {
   virtual void commit_change() = 0;
   virtual void abandon_change() noexcept = 0;
 
-  // The structure lock: splits, and the sweep's pass over the tree. Heavyweight: taken while no latch is held when
-  // `wait` is set; without `wait` it is only tried.
-  virtual bool lock_structure(bool wait) = 0;
-  virtual void unlock_structure() noexcept = 0;
+  // Heavyweight locks: taken while no latch is held when `wait` is set; without `wait` they are only tried.
+  virtual bool lock(IndexLock which, bool wait) = 0;
+  virtual void unlock(IndexLock which) noexcept = 0;
 
   // Pages out of use carry a stamp; they are reused once no reader can remember them.
   virtual std::uint64_t free_stamp() = 0;
@@ -117,14 +122,15 @@ class Change {
   bool open_ = true;
 };
 
-// The structure lock for a scope.
-class StructureLock {
+// One of the heavyweight locks for a scope.
+template <IndexLock Which>
+class HeavyLock {
  public:
-  StructureLock(PageStore& store, bool wait) : store_(store), held_(store.lock_structure(wait)) {}
-  StructureLock(const StructureLock&) = delete;
-  StructureLock& operator=(const StructureLock&) = delete;
-  ~StructureLock() {
-    if (held_) store_.unlock_structure();
+  HeavyLock(PageStore& store, bool wait) : store_(store), held_(store.lock(Which, wait)) {}
+  HeavyLock(const HeavyLock&) = delete;
+  HeavyLock& operator=(const HeavyLock&) = delete;
+  ~HeavyLock() {
+    if (held_) store_.unlock(Which);
   }
   explicit operator bool() const noexcept { return held_; }
 
@@ -132,5 +138,7 @@ class StructureLock {
   PageStore& store_;
   bool held_;
 };
+using StructureLock = HeavyLock<IndexLock::structure>;
+using MergeLock = HeavyLock<IndexLock::merge>;
 
 }  // namespace longbow::tree

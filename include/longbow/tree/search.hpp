@@ -5,7 +5,8 @@
 // serves four times as many rows: it visits more leaves and refines more of the rows seen, until nothing is left. A row
 // is handed out at most once.
 //
-// Order: rows that only the executor can judge (bound -infinity), the tree's rows, rows at distance NaN, then NULL.
+// Order: rows that only the executor can judge (bound -infinity), the tree's rows, rows at distance NaN, then NULL. Pending
+// rows count as the tree's; they are read before the tree, so that a row on its way is met at least once.
 // Concurrency: at most one latch at a time. A leaf that was split meanwhile leads to the nodes that took its rows, and a
 // node born after the search began leads to its sibling, so that no row that was there at the start is missed.
 #pragma once
@@ -15,6 +16,7 @@
 #include <memory_resource>
 #include <span>
 
+#include "longbow/tree/delta.hpp"
 #include "longbow/tree/space.hpp"
 
 namespace longbow::tree {
@@ -25,6 +27,7 @@ struct SearchOptions {
   std::uint64_t max_rows = 0;       // stop after scoring that many rows; 0 = no limit
   bool strict_order = false;        // drop rows found too late instead of handing them out late
   std::size_t memory_limit = 4 << 20;  // bytes of rows waiting, about
+  PendingSource* pending = nullptr;    // outlives the search
 };
 
 struct Hit {
@@ -38,6 +41,7 @@ struct SearchCounters {
   std::uint64_t rows_scored = 0;
   std::uint64_t rows_refined = 0;
   std::uint64_t waves = 0;
+  std::uint64_t pending = 0;  // pending rows scored, and handed out unscored
 };
 
 class Search {
