@@ -56,6 +56,7 @@ CREATE TABLE middle_rows (v vector(1600));
 CREATE INDEX middle_rows_idx ON middle_rows USING longbow (v) WITH (leaf_size = 1024, bits = 4);
 INSERT INTO long_rows SELECT vec(i, 16000) FROM generate_series(1, 5) i;
 INSERT INTO middle_rows SELECT vec(i % 50, 1600) FROM generate_series(1, 1500) i;
+SELECT longbow_merge('middle_rows_idx') >= 0 AS merged;
 SELECT index, leaf_size BETWEEN 100 AND 500 AS lowered, rows, longbow_check(index::regclass)
 FROM longbow_stat_index WHERE index IN ('long_rows_idx', 'middle_rows_idx') ORDER BY 1;
 DROP TABLE long_rows, middle_rows;

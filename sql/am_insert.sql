@@ -16,6 +16,7 @@ INSERT INTO t VALUES (1, vec(1, 12));
 INSERT INTO t VALUES (2, vec(2, 12)), (3, vec(3, 12)), (4, NULL);
 INSERT INTO t SELECT i, vec(i, 12) FROM generate_series(5, 5000) i;
 SELECT longbow_check('t_v'), whole('t', '<->', vec(0, 12));
+SELECT longbow_merge('t_v') >= 0 AS merged;
 SELECT height >= 2 AS grown, leaves > 150 AS split, splits > 150 AS counted, rows, plain_rows FROM longbow_stat_index WHERE index = 't_v';
 CREATE TABLE q AS SELECT i AS id, vec(10000 + i, 12) AS v FROM generate_series(1, 50) i;
 SELECT recall('t', '<->', 'q', 10) >= 0.9 AS recalls;
@@ -30,6 +31,7 @@ CREATE TABLE long_rows (id int, v vector(8192));
 CREATE INDEX long_rows_v ON long_rows USING longbow (v) WITH (leaf_size = 16, bits = 1);
 INSERT INTO long_rows SELECT i, array_fill((i * 7919 % 5003) / 1000.0, ARRAY[8192])::vector FROM generate_series(1, 4500) i;
 SELECT longbow_check('long_rows_v'), whole('long_rows', '<->', array_fill(1.5, ARRAY[8192])::vector);
+SELECT longbow_merge('long_rows_v') >= 0 AS merged;
 SELECT height >= 3 AS high, rows FROM longbow_stat_index WHERE index = 'long_rows_v';
 DROP TABLE long_rows;
 

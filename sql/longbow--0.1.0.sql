@@ -403,6 +403,11 @@ CREATE FUNCTION longbow_check(index regclass) RETURNS bigint
 COMMENT ON FUNCTION longbow_check(regclass) IS
   'walks a whole longbow index against its table: every visible row exactly once, codes decodable, error bounds sound; returns the rows compared, or an error (SQLSTATE XX002) that names the first fault; owner or superuser only';
 
+CREATE FUNCTION longbow_merge(index regclass) RETURNS bigint
+  AS 'MODULE_PATHNAME', 'longbow_merge' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION longbow_merge(regclass) IS
+  'takes the rows that are pending in a longbow index into its tree, and returns how many went in; rows that others insert meanwhile may stay pending; owner or superuser only';
+
 CREATE FUNCTION longbow_index_facts(index regclass,
     OUT rows bigint, OUT pending bigint, OUT dead bigint, OUT plain_rows bigint, OUT leaves integer, OUT height integer,
     OUT dims integer, OUT metric text, OUT bits integer, OUT leaf_size integer, OUT splits bigint,

@@ -3,6 +3,7 @@
 #include "am/index.hpp"
 #include "pg/boundary.hpp"
 #include "pg/settings.hpp"
+#include "pg/shared.hpp"
 
 extern "C" {
 PG_MODULE_MAGIC;
@@ -13,6 +14,7 @@ PGDLLEXPORT void _PG_init(void);
 extern "C" void _PG_init(void) {
   longbow::pg::enter([] {
     longbow::pg::define_settings();
+    if (process_shared_preload_libraries_in_progress) longbow::pg::request_shared_memory();
     longbow::am::register_options();
     longbow::am::install_batch_hooks();
   });

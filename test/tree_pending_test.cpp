@@ -59,8 +59,7 @@ class PendingIndex final : public tree::VectorSource, public tree::PendingSource
     tree::read_pending(index.store, 0, reader);
     const tree::DeltaLayout layout = tree::delta_layout(index.space);
     std::vector<std::vector<std::uint8_t>> blocks;
-    tree::RowEncoder encoder(index.space, index.memory);
-    const Vector zero(index.space.dims(), 0.0F);
+    tree::DeltaEncoder encoder(index.space, index.memory);
     Vector prepared(index.space.dims());
     std::size_t lane = tree::kDeltaRows;
     for (const std::uint32_t number : reader.numbers) {
@@ -70,8 +69,9 @@ class PendingIndex final : public tree::VectorSource, public tree::PendingSource
       }
       if (lane == tree::kDeltaRows) blocks.emplace_back(layout.bytes), lane = 0;
       const tree::PreparedRow how = index.space.prepare_row(vectors_.at(number).data(), prepared.data());
-      encoder.encode(prepared.data(), zero.data(), how.norm, how.raw_norm, 0);
-      tree::put_delta_row(index.space, layout, blocks.back().data(), lane++, encoder, id_of(number));
+      encoder.clear();
+      encoder.add(id_of(number), prepared.data(), how.norm, how.raw_norm);
+      tree::put_delta_row(index.space, layout, blocks.back().data(), lane++, encoder[0]);
     }
     for (std::size_t b = 0; b < blocks.size(); ++b)
       visitor.block(blocks[b].data(), b + 1 == blocks.size() ? (1U << lane) - 1 : 0xFFFFU);
@@ -90,7 +90,7 @@ class PendingIndex final : public tree::VectorSource, public tree::PendingSource
       void row(RowId row, const float*, float, std::uint16_t) override {
         EXPECT_TRUE(tree.insert(number_of(row)).second) << "row " << number_of(row) << " is twice in the tree";
       }
-      void pending(RowId row, std::uint64_t) override { EXPECT_TRUE(list.insert(number_of(row)).second); }
+      void pending(const tree::PendingEntry& e) override { EXPECT_TRUE(list.insert(number_of({e.block, e.offset})).second); }
     } visitor;
     index.load();
     tree::visit_rows(index.store, index.space, visitor, index.memory);

@@ -3,6 +3,8 @@
 // Locks: the first deferred row takes RowExclusiveLock on its index until the transaction ends, so that the file stays what
 // it is. A flush latches heap pages one at a time, before any page of the index.
 #include "am/batch.hpp"
+#include "am/merge.hpp"
+#include "am/pending.hpp"
 
 #include <algorithm>
 
@@ -32,6 +34,7 @@ constexpr Size kMostBytes = 16 << 20;
 struct DeferredRow {
   tree::RowId row;
   float norm, raw_norm;
+  std::uint32_t crc;
   SubTransactionId subtransaction;
   bool done;
 };
@@ -47,6 +50,7 @@ struct Batch {
   uint32 rows, capacity;
   DeferredRow* row;
   float* vector;  // rows x dims, in the index's space
+  float* raw;     // rows x dims, as they came
 };
 
 Batch* batches;
@@ -77,6 +81,7 @@ void retain(Batch* batch, Keep&& keep) {
     if (left != i) {
       batch->row[left] = batch->row[i];
       memmove(batch->vector + left * dims, batch->vector + i * dims, dims * sizeof(float));
+      memmove(batch->raw + left * dims, batch->raw + i * dims, dims * sizeof(float));
     }
     left++;
   }
@@ -97,11 +102,12 @@ Batch* begin(Relation index, Relation heap) {
 
 void reserve(Batch* batch) {
   const std::size_t dims = batch->space->dims();
-  const uint32 by_bytes = static_cast<uint32>(kMostBytes / (dims * sizeof(float)));
+  const uint32 by_bytes = static_cast<uint32>(kMostBytes / (2 * dims * sizeof(float)));
   batch->capacity = Max(1, Min(static_cast<uint32>(pg::settings.wal_batch_size), by_bytes));
   batch->row = static_cast<DeferredRow*>(MemoryContextAlloc(batch->memory, batch->capacity * sizeof(DeferredRow)));
-  batch->vector = static_cast<float*>(
-      MemoryContextAllocHuge(batch->memory, static_cast<Size>(batch->capacity) * dims * sizeof(float)));
+  const Size bytes = static_cast<Size>(batch->capacity) * dims * sizeof(float);
+  batch->vector = static_cast<float*>(MemoryContextAllocHuge(batch->memory, bytes));
+  batch->raw = static_cast<float*>(MemoryContextAllocHuge(batch->memory, bytes));
 }
 
 // -- the check of row ids
@@ -163,22 +169,35 @@ class MarkDone final : public tree::InsertWatch {
   const uint32* numbers_;
 };
 
+// Puts a flush's rows into the pending list, or straight into the tree where there is none or no room: the writer's pause
+// that other databases' users know as that of a garbage collection.
+void put_rows(Relation index, pg::RelationStore& store, const tree::Space& space, std::span<const FlushRow> rows,
+              tree::InsertWatch& watch, std::pmr::memory_resource& memory) {
+  if (rows.empty()) return;
+  const bool listed = takes_pending(index);
+  if (listed && append_pending_rows(index, store, space, rows, 0, watch, memory)) return;
+  const PauseClock clock(listed);
+  std::pmr::vector<tree::NewRow> direct(&memory);
+  for (const FlushRow& r : rows) direct.push_back(r.row);
+  tree::insert_rows(store, space, direct, watch, memory);
+  recalibrate_if_grown(store, space, memory);
+}
+
 void insert_batch(Relation index, Batch* batch, MemoryContext context) {
   pg::ContextResource memory(context);
   pg::RelationStore store(index);
   const tree::Space* space = load_space(index, store, context);
   if (space->meta.incarnation != batch->incarnation) return;  // built anew from the heap meanwhile
-  std::pmr::vector<tree::NewRow> rows(&memory);
+  std::pmr::vector<FlushRow> rows(&memory);
   std::pmr::vector<uint32> numbers(&memory);
   for (uint32 i = 0; i < batch->rows; i++) {
     const DeferredRow& r = batch->row[i];
     if (r.done) continue;
-    rows.push_back({r.row, batch->vector + i * space->dims(), r.norm, r.raw_norm});
+    rows.push_back({{r.row, batch->vector + i * space->dims(), r.norm, r.raw_norm}, r.crc});
     numbers.push_back(i);
   }
   MarkDone watch(batch, numbers.data());
-  tree::insert_rows(store, *space, rows, watch, memory);
-  recalibrate_if_grown(store, *space, memory);
+  put_rows(index, store, *space, rows, watch, memory);
 }
 
 void flush(Batch* batch) {
@@ -188,6 +207,8 @@ void flush(Batch* batch) {
     const Relation heap = relation_open(batch->heap, AccessShareLock);
     check_rows(heap, batch);
     pg::enter([&] { insert_batch(index, batch, context); });
+    // What an earlier server start with shared memory has left.
+    if (!takes_pending(index)) merge_leftovers(heap, index);
     relation_close(heap, AccessShareLock);
   }
   if (index != nullptr) relation_close(index, RowExclusiveLock);
@@ -210,7 +231,8 @@ bool add_to_batch(Relation index, const types::Vector* vector, tree::RowId row) 
     tree::insert_plain(store, row, how.kind == tree::RowClass::nan ? tree::kPlainNan : tree::kPlainUnknown);
     return true;
   }
-  batch->row[batch->rows++] = {row, how.norm, how.raw_norm, GetCurrentSubTransactionId(), false};
+  memcpy(batch->raw + batch->rows * dims, vector->x, dims * sizeof(float));
+  batch->row[batch->rows++] = {row, how.norm, how.raw_norm, vector_crc(vector), GetCurrentSubTransactionId(), false};
   if (batch->rows == batch->capacity) pg::call([&] { flush(batch); });
   return true;
 }

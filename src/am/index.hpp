@@ -3,6 +3,7 @@
 
 #include <memory_resource>
 
+#include "longbow/base/crc32c.hpp"
 #include "longbow/base/metric.hpp"
 #include "longbow/tree/space.hpp"
 #include "pg/boundary.hpp"
@@ -68,6 +69,11 @@ const OpclassInfo* opclass_info(Relation index);
 const tree::Space* load_space(Relation index, pg::RelationStore& store, MemoryContext user);
 
 inline tree::RowId row_id(ItemPointer tid) { return {ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid)}; }
+
+// What identifies a vector in the pending list: the checksum of its floats.
+inline std::uint32_t vector_crc(const types::Vector* vector) {
+  return base::crc32c(0, vector->x, static_cast<std::size_t>(vector->dim) * sizeof(float));
+}
 
 // Reports a vector whose dimension is not the index's.
 [[noreturn]] inline void report_dims(Relation index, int expected, int found) {

@@ -4,7 +4,6 @@
 #include "longbow/tree/insert.hpp"
 #include "longbow/tree/maintain.hpp"
 #include "pg/context_resource.hpp"
-#include "pg/settings.hpp"
 
 namespace longbow::am {
 
@@ -31,7 +30,7 @@ const tree::Space* ready_space(Relation index, pg::RelationStore& store, const t
 
 // Rows that CREATE INDEX CONCURRENTLY's validation brings were inserted by other transactions: they go in at once. So does
 // what others insert while the index is not valid yet, which is harmless.
-bool deferrable(Relation index) { return pg::settings.wal_batch_size > 1 && index->rd_index->indisvalid; }
+bool deferrable(Relation index) { return index->rd_index->indisvalid; }
 
 void insert_now(pg::RelationStore& store, const tree::Space& space, const types::Vector* vector, tree::RowId row,
                 MemoryContext context) {

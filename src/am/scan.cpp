@@ -6,6 +6,7 @@
 #include <new>
 
 #include "am/index.hpp"
+#include "am/pending.hpp"
 #include "longbow/tree/search.hpp"
 #include "pg/scan_arena.hpp"
 #include "pg/settings.hpp"
@@ -70,6 +71,8 @@ void start(IndexScanDesc scan) {
   options.max_rows = static_cast<std::uint64_t>(pg::settings.max_scan_tuples);
   options.strict_order = pg::settings.strict_order;
   options.memory_limit = static_cast<std::size_t>(work_mem) * 1024;
+  options.pending = make<ScanPending>(s->memory, scan->indexRelation, scan->heapRelation, scan->xs_snapshot, *store, *space,
+                                      *memory);
   s->search = make<tree::Search>(s->memory, *store, *space, *memory);
   s->search->start(query, options);
   pg::call([&] { pgstat_count_index_scan(scan->indexRelation); });

@@ -65,7 +65,7 @@ LB_FUNCTION(longbow_index_facts) {
   bool nulls[16] = {};
   int i = 0;
   values[i++] = Int64GetDatum(static_cast<int64>(row.facts.rows + row.facts.plain_rows));
-  values[i++] = Int64GetDatum(0);  // no pending list in this version: every row is in the tree
+  values[i++] = Int64GetDatum(static_cast<int64>(row.facts.pending));
   values[i++] = Int64GetDatum(static_cast<int64>(row.facts.free_slots));
   values[i++] = Int64GetDatum(static_cast<int64>(row.facts.plain_rows));
   values[i++] = Int32GetDatum(static_cast<int32>(row.facts.leaves));

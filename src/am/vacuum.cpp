@@ -1,7 +1,9 @@
 // VACUUM: the sweep behind ambulkdelete and amvacuumcleanup.
 #include "am/index.hpp"
 #include "longbow/tree/maintain.hpp"
+#include "longbow/tree/pending.hpp"
 #include "pg/context_resource.hpp"
+#include "pg/delta.hpp"
 
 extern "C" {
 #include "commands/vacuum.h"
@@ -28,6 +30,28 @@ class VacuumDead final : public tree::DeadRows {
   void* state_;
 };
 
+// Takes rows that the list's sweep marks out of the delta too.
+class DropMarked final : public tree::PendingSweepWatch {
+ public:
+  DropMarked(pg::Delta& delta, const tree::Space& space) : delta_(delta), layout_(tree::delta_layout(space)) {}
+  void marked(std::uint64_t ordinal) noexcept override {
+    if (delta_) delta_.drop_row(ordinal, layout_);
+  }
+
+ private:
+  pg::Delta& delta_;
+  tree::DeltaLayout layout_;
+};
+
+// Marks dead rows of the pending list, so that nothing in it is dead when the tree's turn comes: what a merge brings there
+// afterwards is alive. Chunks stay where they are meanwhile: only a merge gives them back, and it waits.
+tree::PendingSweep sweep_list(Relation index, pg::RelationStore& store, const tree::Space& space, tree::DeadRows& dead) {
+  const tree::MergeLock lock(store, true);
+  pg::Delta delta = pg::Delta::of(index, space, false);
+  DropMarked watch(delta, space);
+  return tree::sweep_pending(store, dead, watch);
+}
+
 IndexBulkDeleteResult* run(IndexVacuumInfo* info, IndexBulkDeleteResult* stats, tree::DeadRows* dead) {
   if (stats == nullptr) stats = static_cast<IndexBulkDeleteResult*>(palloc0(sizeof(IndexBulkDeleteResult)));
   const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "longbow vacuum", ALLOCSET_DEFAULT_SIZES);
@@ -35,7 +59,14 @@ IndexBulkDeleteResult* run(IndexVacuumInfo* info, IndexBulkDeleteResult* stats, 
     pg::ContextResource memory(context);
     pg::RelationStore store(info->index, pg::RelationStore::Mode::normal, pg::RelationStore::Pace::vacuum,
                             info->strategy);
-    const tree::SweepResult r = tree::sweep(store, *load_space(info->index, store, context), dead, memory);
+    const tree::Space* space = load_space(info->index, store, context);
+    struct None final : tree::DeadRows {
+      bool is_dead(tree::RowId) override { return false; }
+    } none;
+    const tree::PendingSweep list = sweep_list(info->index, store, *space, dead != nullptr ? *dead : none);
+    tree::SweepResult r = tree::sweep(store, *space, dead, memory);
+    r.rows += list.rows;
+    r.removed += list.removed;
     stats->num_pages = static_cast<BlockNumber>(r.pages);
     stats->num_index_tuples = static_cast<double>(r.rows);
     stats->tuples_removed += static_cast<double>(r.removed);

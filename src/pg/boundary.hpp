@@ -9,7 +9,9 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <memory_resource>
 #include <new>
+#include <string>  // before port.h makes a macro of vsnprintf
 #include <type_traits>
 #include <utility>
 

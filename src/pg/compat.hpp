@@ -3,6 +3,8 @@
 // Include it after every other header: it includes postgres.h.
 #pragma once
 
+#include "pg/boundary.hpp"
+
 extern "C" {
 #include "postgres.h"
 

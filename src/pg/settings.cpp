@@ -13,6 +13,8 @@
 extern "C" {
 #include "postgres.h"
 
+#include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
 }
 
@@ -66,6 +68,18 @@ int boot_int(const char* variable, int otherwise, int least, int most) {
   return otherwise;
 }
 
+// The same for a boolean setting.
+bool boot_bool(const char* variable, bool otherwise) {
+  const char* text = std::getenv(variable);
+  if (text == nullptr || *text == '\0') return otherwise;
+  bool value = otherwise;
+  if (parse_bool(text, &value)) return value;
+  ereport(WARNING, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("environment variable %s has an invalid value: \"%s\"", variable, text),
+                    errhint("It must be on or off.")));
+  return otherwise;
+}
+
 void define_search() {
   DefineCustomRealVariable("longbow.target_recall", "The share of the true nearest neighbours that a search is to find.",
                            "Indexes are calibrated on their own rows: searches visit as many leaves as this needs.",
@@ -88,6 +102,45 @@ void define_log() {
                           PGC_USERSET, 0, nullptr, nullptr, nullptr);
 }
 
+void define_storage() {
+  DefineCustomBoolVariable("longbow.storage_wal", "Keeps a side WAL of inserted vectors.",
+                           "Without it vectors of pending rows are read from the table when memory lacks them.",
+                           &settings.storage_wal, true, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+  DefineCustomBoolVariable("longbow.storage_use_iouring", "Writes the side WAL by io_uring.",
+                           "Where the kernel does not allow it, standard system calls are used; see longbow_stat_storage.",
+                           &settings.storage_use_iouring, boot_bool("LONGBOW_STORAGE_USE_IOURING", true), PGC_SIGHUP, 0,
+                           nullptr, nullptr, nullptr);
+  DefineCustomBoolVariable("longbow.storage_async_fsync", "Does not wait for the side WAL at commit.",
+                           "No row is lost: after a crash, vectors that the side WAL lacks are read from the table.",
+                           &settings.storage_async_fsync, boot_bool("LONGBOW_STORAGE_ASYNC_FSYNC", false), PGC_USERSET, 0,
+                           nullptr, nullptr, nullptr);
+  DefineCustomBoolVariable("longbow.wal_compression", "Compresses records of the side WAL where that pays.", nullptr,
+                           &settings.wal_compression, boot_bool("LONGBOW_WAL_COMPRESSION", true), PGC_USERSET, 0, nullptr,
+                           nullptr, nullptr);
+  DefineCustomIntVariable("longbow.wal_flush_interval", "The time between writes of the side WAL that no commit waits for.",
+                          nullptr, &settings.wal_flush_interval, 10, 1, 10000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr,
+                          nullptr);
+  DefineCustomIntVariable("longbow.max_wal_size", "The size that the side WAL's segments may reach.",
+                          "Beyond it the oldest go; vectors in them are then read from the table.", &settings.side_wal_size,
+                          1024, 64, MAX_KILOBYTES, PGC_SIGHUP, GUC_UNIT_MB, nullptr, nullptr, nullptr);
+}
+
+void define_merge() {
+  // A setting of the postmaster can only be defined while it preloads; elsewhere it has no effect.
+  DefineCustomIntVariable("longbow.delta_memory", "Shared memory for codes of pending rows.",
+                          "Takes effect with shared_preload_libraries = 'longbow'.", &settings.delta_memory, 64, 1, MAX_KILOBYTES,
+                          process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP, GUC_UNIT_MB, nullptr,
+                          nullptr, nullptr);
+  DefineCustomIntVariable("longbow.gc_percent", "Growth of the pending rows that starts a merge.",
+                          "In percent of a fiftieth of the index or 10,000 rows, whichever is more: 20 merges early and often, "
+                          "-1 leaves merging to VACUUM and longbow_merge().",
+                          &settings.gc_percent, boot_int("LONGBOW_GC_PERCENT", 100, -1, 10000), -1, 10000, PGC_SIGHUP, 0,
+                          nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("longbow.workers", "The number of background workers that merge pending rows.",
+                          "Takes effect with shared_preload_libraries = 'longbow'.", &settings.workers, 2, 0, 64, PGC_SIGHUP, 0,
+                          nullptr, nullptr, nullptr);
+}
+
 void define_simd() {
   DefineCustomEnumVariable("longbow.simd", "The highest instruction set that distance kernels may use.",
                            "A set that the CPU lacks is lowered to the best one it has; see longbow_stat_simd.",
@@ -100,6 +153,8 @@ void define_settings() {
   define_simd();
   define_search();
   define_log();
+  define_storage();
+  define_merge();
   MarkGUCPrefixReserved("longbow");
 }
 

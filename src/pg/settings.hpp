@@ -10,6 +10,15 @@ struct Settings {
   int max_scan_tuples;   // index rows a search scores before it stops; 0 = no limit
   bool strict_order;
   int wal_batch_size;    // rows a statement collects before they go into the index
+  bool storage_wal;          // keep the side WAL at all
+  bool storage_use_iouring;
+  bool storage_async_fsync;
+  bool wal_compression;
+  int wal_flush_interval;    // ms between writes of an asynchronous side WAL
+  int side_wal_size;         // MB that segments of the side WAL may take (longbow.max_wal_size)
+  int delta_memory;          // MB
+  int gc_percent;            // growth of pending rows that starts a merge; -1 = never by itself
+  int workers;               // background workers that merge
 };
 extern Settings settings;
 

@@ -18,18 +18,33 @@ DeltaLayout delta_layout(const Space& space) noexcept {
 }
 
 void put_delta_row(const Space& space, const DeltaLayout& layout, std::uint8_t* block, std::size_t lane,
-                   const RowEncoder& codes, RowId row) noexcept {
-  quant::put_row(block, static_cast<unsigned>(lane), space.leaf.bits, codes.scan_codes(), space.dims(), 0,
-                 space.leaf.groups);
+                   const DeltaRow& row) noexcept {
+  quant::put_row(block, static_cast<unsigned>(lane), space.leaf.bits, row.scan_codes, space.dims(), 0, space.leaf.groups);
   std::uint8_t* refine = block + layout.refine + lane * layout.refine_bytes;
-  const quant::RefineFactors factors = codes.refine();
-  std::memcpy(refine, &factors, sizeof factors);
-  std::memcpy(refine + sizeof factors, codes.refine_codes(), space.dims());
+  std::memcpy(refine, &row.refine, sizeof row.refine);
+  std::memcpy(refine + sizeof row.refine, row.refine_codes, space.dims());
   auto& f = *reinterpret_cast<LeafFactors*>(block + layout.factors);
-  f.add[lane] = codes.scan().add;
-  f.scale[lane] = codes.scan().scale;
-  f.row_block[lane] = row.block;
-  std::atomic_ref(f.row_offset[lane]).store(row.offset, std::memory_order_release);
+  f.add[lane] = row.scan.add;
+  f.scale[lane] = row.scan.scale;
+  f.row_block[lane] = row.row.block;
+  std::atomic_ref(f.row_offset[lane]).store(row.row.offset, std::memory_order_release);
+}
+
+DeltaEncoder::DeltaEncoder(const Space& space, std::pmr::memory_resource& memory)
+    : space_(space), encoder_(space, memory), zero_(space.dims(), 0.0F, &memory), rows_(&memory), codes_(&memory) {}
+
+void DeltaEncoder::add(RowId row, const float* vector, float norm, float raw_norm) {
+  encoder_.encode(vector, zero_.data(), norm, raw_norm, 0);
+  rows_.push_back({row, encoder_.scan(), encoder_.refine(), nullptr, nullptr});
+  codes_.insert(codes_.end(), encoder_.scan_codes(), encoder_.scan_codes() + space_.dims());
+  codes_.insert(codes_.end(), encoder_.refine_codes(), encoder_.refine_codes() + space_.dims());
+}
+
+DeltaRow DeltaEncoder::operator[](std::size_t i) const noexcept {
+  DeltaRow row = rows_[i];
+  row.scan_codes = codes_.data() + i * 2 * space_.dims();
+  row.refine_codes = row.scan_codes + space_.dims();
+  return row;
 }
 
 void drop_delta_row(const DeltaLayout& layout, std::uint8_t* block, std::size_t lane) noexcept {

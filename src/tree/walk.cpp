@@ -100,16 +100,14 @@ void for_each_plain(PageStore& store, const Meta& meta, F&& f) {
   }
 }
 
-// Calls f(entry, ordinal) for every entry of the pending list that is not dead.
+// Calls f(entry) for every entry of the pending list that is not dead.
 template <class F>
 void for_each_pending(PageStore& store, F&& f) {
   struct Reader final : PendingReader {
     F* f;
-    bool entries(std::uint64_t first, std::span<const PendingEntry> entries) override {
-      for (const PendingEntry& e : entries) {
-        if ((e.flags & kPendingDead) == 0) (*f)(e, first);
-        ++first;
-      }
+    bool entries(std::uint64_t, std::span<const PendingEntry> entries) override {
+      for (const PendingEntry& e : entries)
+        if ((e.flags & kPendingDead) == 0) (*f)(e);
       return true;
     }
   } reader;
@@ -123,7 +121,7 @@ Facts collect_facts(PageStore& store, const Space& space, std::pmr::memory_resou
   Facts facts;
   const Meta meta = read_meta(store);
   facts.height = meta.height;
-  for_each_pending(store, [&](const PendingEntry&, std::uint64_t) { ++facts.pending; });
+  for_each_pending(store, [&](const PendingEntry&) { ++facts.pending; });
   for_each_plain(store, meta, [&](const PlainEntry&) { ++facts.plain_rows; });
   if (space.dims() == 0) return facts;
   // A split between listing and reading moves rows to leaves that were not listed: such a listing is taken again.
@@ -157,7 +155,7 @@ void visit_plain(PageStore& store, RowVisitor& visitor) {
 
 void visit_rows(PageStore& store, const Space& space, RowVisitor& visitor, std::pmr::memory_resource& memory) {
   const StructureLock lock(store, true);
-  for_each_pending(store, [&](const PendingEntry& e, std::uint64_t ordinal) { visitor.pending({e.block, e.offset}, ordinal); });
+  for_each_pending(store, [&](const PendingEntry& e) { visitor.pending(e); });
   visit_plain(store, visitor);
   if (space.dims() == 0) return;
   std::pmr::vector<NodeRef> leaves(&memory);

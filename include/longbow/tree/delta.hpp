@@ -7,6 +7,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory_resource>
+#include <vector>
 
 #include "longbow/tree/build.hpp"
 #include "longbow/tree/space.hpp"
@@ -23,9 +25,34 @@ struct DeltaLayout {
 };
 DeltaLayout delta_layout(const Space& space) noexcept;
 
-// Writes a row's codes, which were encoded around a centroid of zeros, and then its row id.
+// A row's codes, encoded around a centroid of zeros, one a byte.
+struct DeltaRow {
+  RowId row;
+  quant::ScanFactors scan;
+  quant::RefineFactors refine;
+  const std::uint8_t* scan_codes;
+  const std::uint8_t* refine_codes;
+};
+// Writes a row's codes, and then its row id.
 void put_delta_row(const Space& space, const DeltaLayout& layout, std::uint8_t* block, std::size_t lane,
-                   const RowEncoder& codes, RowId row) noexcept;
+                   const DeltaRow& row) noexcept;
+// Codes of many rows on their way into the delta, in one buffer.
+class DeltaEncoder {
+ public:
+  DeltaEncoder(const Space& space, std::pmr::memory_resource& memory);
+  // Encodes one more row from its prepared vector.
+  void add(RowId row, const float* vector, float norm, float raw_norm);
+  [[nodiscard]] DeltaRow operator[](std::size_t i) const noexcept;
+  void clear() noexcept { rows_.clear(), codes_.clear(); }
+
+ private:
+  const Space& space_;
+  RowEncoder encoder_;
+  std::pmr::vector<float> zero_;
+  std::pmr::vector<DeltaRow> rows_;  // without their codes
+  std::pmr::vector<std::uint8_t> codes_;
+};
+
 // Takes a row out: readers that come later do not see it.
 void drop_delta_row(const DeltaLayout& layout, std::uint8_t* block, std::size_t lane) noexcept;
 

@@ -57,7 +57,7 @@ class RowVisitor {
   // flags are given.
   virtual void row(RowId row, const float* decoded, float error, std::uint16_t plain_flags) = 0;
   // A row of the pending list; visit_rows() shows them first, so that one on its way is met there or in the tree, or both.
-  virtual void pending(RowId /*row*/, std::uint64_t /*ordinal*/) {}
+  virtual void pending(const PendingEntry& /*entry*/) {}
 };
 // Visits all rows under the structure lock, checking structure and that codes decode to finite vectors.
 void visit_rows(PageStore& store, const Space& space, RowVisitor& visitor, std::pmr::memory_resource& memory);

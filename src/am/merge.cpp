@@ -1,0 +1,128 @@
+// Merging pending rows: one round, and longbow_merge(regclass).
+//
+// Locks: the index's merge lock for a round; under it what an insert takes.
+#include "am/merge.hpp"
+
+#include <algorithm>
+
+#include "am/batch.hpp"
+#include "am/vector_fetch.hpp"
+#include "longbow/tree/pending.hpp"
+#include "pg/context_resource.hpp"
+#include "pg/delta.hpp"
+
+extern "C" {
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/xlog.h"
+#include "catalog/index.h"
+#include "miscadmin.h"
+#include "portability/instr_time.h"
+}
+
+namespace longbow::am {
+
+namespace {
+
+// A round's rows: enough that most leaves which get rows get several, few enough to end soon and fit memory.
+constexpr std::size_t kRoundRows = 20000;
+constexpr std::size_t kRoundBytes = 16 << 20;
+
+std::size_t round_rows(const tree::Space& space) {
+  return std::clamp<std::size_t>(kRoundBytes / (space.dims() * sizeof(float)), 16, kRoundRows);
+}
+
+void count_round(const tree::MergeResult& r, const instr_time& start) {
+  pg::GcCounters* counters = pg::gc_counters();
+  if (counters == nullptr) return;
+  instr_time end;
+  INSTR_TIME_SET_CURRENT(end);
+  INSTR_TIME_SUBTRACT(end, start);
+  counters->rounds.add(1);
+  counters->rows.add(r.rows);
+  counters->stale.add(r.stale);
+  counters->unknown.add(r.unknown);
+  counters->round.record(static_cast<std::uint64_t>(INSTR_TIME_GET_DOUBLE(end) * 1e9));
+}
+
+}  // namespace
+
+MergeRound merge_round(Relation heap, Relation index, bool wait) {
+  MergeRound round{};
+  const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "longbow merge", ALLOCSET_DEFAULT_SIZES);
+  pg::enter([&] {
+    pg::ContextResource memory(context);
+    pg::RelationStore store(index);
+    const tree::MergeLock lock(store, wait);
+    round.busy = !lock;
+    if (!lock) return;
+    instr_time start;
+    INSTR_TIME_SET_CURRENT(start);
+    const tree::Space* space = load_space(index, store, context);
+    if (space->dims() == 0 || space->meta.pending_head == tree::kNoBlock) return;
+    VectorFetch vectors(heap, index, *space);
+    round.result = tree::merge_pending(store, *space, vectors, round_rows(*space), memory);
+    vectors.close();
+    pg::Delta delta = pg::Delta::of(index, *space, false);
+    if (delta) delta.drop_below(round.result.from);
+    if (round.result.rows > 0) recalibrate_if_grown(store, *space, memory);
+    count_round(round.result, start);
+  });
+  MemoryContextDelete(context);
+  return round;
+}
+
+std::uint64_t pending_end(Relation index) {
+  std::uint64_t end = 0;
+  pg::enter([&] {
+    pg::RelationStore store(index);
+    end = tree::next_pending_ordinal(store);
+  });
+  return end;
+}
+
+std::uint64_t pending_rows(Relation index) {
+  std::uint64_t from = 0;
+  pg::enter([&] {
+    pg::RelationStore store(index);
+    from = tree::read_meta(store).pending_from;
+  });
+  const std::uint64_t end = pending_end(index);
+  return end > from ? end - from : 0;
+}
+
+void merge_leftovers(Relation heap, Relation index) {
+  while (pending_rows(index) > 0) {
+    const MergeRound round = merge_round(heap, index, false);
+    if (round.busy) return;
+    CHECK_FOR_INTERRUPTS();
+  }
+}
+
+}  // namespace longbow::am
+
+// longbow_merge(index regclass) returns bigint: rows that went into the tree. Those appended meanwhile stay pending.
+LB_FUNCTION(longbow_merge) {
+  const Oid oid = PG_GETARG_OID(0);
+  PreventCommandDuringRecovery("longbow_merge()");
+  longbow::am::flush_batches();
+  const Oid heap_oid = IndexGetRelation(oid, true);
+  const Relation heap = OidIsValid(heap_oid) ? table_open(heap_oid, AccessShareLock) : nullptr;
+  const Relation index = longbow::am::open_index(oid, RowExclusiveLock, true);
+  if (heap == nullptr || heap_oid != IndexGetRelation(oid, false))
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+                    errmsg("could not open the table of index \"%s\"", RelationGetRelationName(index))));
+  // Others may append as fast as we merge: what is there now is enough.
+  const uint64 end = longbow::am::pending_end(index);
+  uint64 rows = 0;
+  for (uint64 from = 0; from < end;) {
+    CHECK_FOR_INTERRUPTS();
+    const longbow::am::MergeRound round = longbow::am::merge_round(heap, index, true);
+    rows += round.result.rows;
+    if (round.result.from <= from) break;
+    from = round.result.from;
+  }
+  relation_close(index, RowExclusiveLock);
+  table_close(heap, AccessShareLock);
+  PG_RETURN_INT64(static_cast<int64>(rows));
+}

@@ -1,0 +1,219 @@
+// The pending list and the delta together.
+//
+// An append holds the delta's `append` lock of its index from the choice of the ordinals until the slots are published; rows
+// go in page by page, each page's record and its slots with no error between them. A reader takes the ordinals from
+// `covered` on from the delta alone, and those below from the list, with codes where a slot has them: a row that VACUUM
+// marked, here or before redo on a standby, is marked there.
+#include "am/pending.hpp"
+
+#include <algorithm>
+#include <atomic>
+
+#include "am/vector_fetch.hpp"
+#include "pg/delta.hpp"
+
+namespace longbow::am {
+
+namespace {
+
+// Entries that are fetched and encoded before the delta is locked.
+constexpr std::size_t kFillTogether = 256;
+
+// Publishes the codes of rows whose entries are in the list.
+class Publisher final : public tree::PendingWatch {
+ public:
+  Publisher(pg::Delta& delta, const tree::Space& space, const tree::DeltaEncoder& codes, tree::InsertWatch& watch)
+      : delta_(delta), space_(space), layout_(tree::delta_layout(space)), codes_(codes), watch_(watch) {}
+  void appended(std::size_t first, std::size_t count, std::uint64_t ordinal) noexcept override {
+    const pg::SharedLock lock(delta_.chunks_lock(), LW_SHARED);
+    for (std::size_t i = first; i < first + count; ++i, ++ordinal) {
+      std::size_t lane = 0;
+      std::uint8_t* block = delta_.block_of(ordinal, lane);
+      if (block != nullptr) tree::put_delta_row(space_, layout_, block, lane, codes_[i]);
+      watch_.done(i);
+    }
+    delta_.entry().next = ordinal;
+  }
+
+ private:
+  pg::Delta& delta_;
+  const tree::Space& space_;
+  tree::DeltaLayout layout_;
+  const tree::DeltaEncoder& codes_;
+  tree::InsertWatch& watch_;
+};
+
+tree::RowId slot_row(const tree::LeafFactors& f, std::size_t lane) {
+  const auto offset = std::atomic_ref(const_cast<std::uint16_t&>(f.row_offset[lane])).load(std::memory_order_acquire);
+  return {f.row_block[lane], offset};
+}
+
+// Entries of the list below an ordinal, without the dead.
+class OldEntries final : public tree::PendingReader {
+ public:
+  OldEntries(std::uint64_t end, std::pmr::memory_resource& memory) : found(&memory), ordinal(&memory), end_(end) {}
+  bool entries(std::uint64_t first, std::span<const tree::PendingEntry> some) override {
+    for (const tree::PendingEntry& e : some) {
+      if (first >= end_) return false;
+      if ((e.flags & tree::kPendingDead) == 0) {
+        found.push_back(e);
+        ordinal.push_back(first);
+      }
+      ++first;
+    }
+    return first < end_;
+  }
+  std::pmr::vector<tree::PendingEntry> found;
+  std::pmr::vector<std::uint64_t> ordinal;
+
+ private:
+  std::uint64_t end_;
+};
+
+// Encodes entries that have no slot and publishes them. Others may fill the same slots with the same bytes; whoever reads
+// them compares with the list.
+void fill(pg::Delta& delta, const OldEntries& old, VectorFetch& vectors, const tree::Space& space, tree::PageStore& store,
+          std::pmr::memory_resource& memory) {
+  const tree::DeltaLayout layout = tree::delta_layout(space);
+  const auto missing = [&](std::size_t i) {
+    std::size_t lane = 0;
+    const std::uint8_t* block = delta.block_of(old.ordinal[i], lane);
+    if (block == nullptr) return true;
+    const auto& f = *reinterpret_cast<const tree::LeafFactors*>(block + layout.factors);
+    return slot_row(f, lane) != tree::RowId{old.found[i].block, old.found[i].offset};
+  };
+  std::pmr::vector<std::size_t> todo(&memory), some(&memory);
+  {
+    const pg::SharedLock lock(delta.chunks_lock(), LW_SHARED);
+    if (!delta.still_ours()) return;
+    for (std::size_t i = 0; i < old.found.size(); ++i)
+      if (missing(i)) todo.push_back(i);
+  }
+  tree::DeltaEncoder codes(space, memory);
+  std::pmr::vector<float> raw(space.dims(), &memory), prepared(space.dims(), &memory);
+  for (std::size_t at = 0; at < todo.size();) {
+    codes.clear();
+    some.clear();
+    for (; at < todo.size() && some.size() < kFillTogether; ++at) {
+      store.tick();
+      const tree::PendingEntry& e = old.found[todo[at]];
+      if (vectors.fetch(e, raw.data()) != tree::Fetched::found) continue;
+      const tree::PreparedRow how = space.prepare_row(raw.data(), prepared.data());
+      if (how.kind != tree::RowClass::indexed) continue;
+      codes.add({e.block, e.offset}, prepared.data(), how.norm, how.raw_norm);
+      some.push_back(todo[at]);
+    }
+    if (some.empty()) continue;
+    const pg::SharedLock lock(delta.append_lock(), LW_EXCLUSIVE);
+    const std::uint64_t first = old.ordinal[some.front()];
+    if (!delta.still_ours() || !delta.reserve(first, old.ordinal[some.back()] - first + 1)) return;
+    const pg::SharedLock chunks(delta.chunks_lock(), LW_SHARED);
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      std::size_t lane = 0;
+      std::uint8_t* block = delta.block_of(old.ordinal[some[i]], lane);
+      if (block != nullptr) tree::put_delta_row(space, layout, block, lane, codes[i]);
+    }
+  }
+}
+
+}  // namespace
+
+bool takes_pending(Relation index) { return pg::have_shared_memory() && !RelationUsesLocalBuffers(index); }
+
+bool append_pending_rows(Relation index, tree::PageStore& store, const tree::Space& space, std::span<const FlushRow> rows,
+                         std::uint64_t position, tree::InsertWatch& watch, std::pmr::memory_resource& memory) {
+  pg::Delta delta = pg::Delta::of(index, space, true);
+  if (!delta) return false;
+  tree::DeltaEncoder codes(space, memory);
+  std::pmr::vector<tree::NewPending> entries(&memory);
+  entries.reserve(rows.size());
+  for (const FlushRow& r : rows) {
+    codes.add(r.row.row, r.row.vector, r.row.norm, r.row.raw_norm);
+    entries.push_back({r.row.row, r.crc, position});
+  }
+  const pg::SharedLock lock(delta.append_lock(), LW_EXCLUSIVE);
+  if (!delta.still_ours()) return false;
+  const std::uint64_t next = tree::next_pending_ordinal(store);
+  if (!delta.reserve(next, rows.size())) return false;
+  // Whatever comes after this is in the delta too.
+  if (delta.entry().covered == 0) delta.entry().covered = next;
+  Publisher publisher(delta, space, codes, watch);
+  tree::append_pending(store, entries, publisher);
+  return true;
+}
+
+PauseClock::PauseClock(bool counts) : counts_(counts) { INSTR_TIME_SET_CURRENT(start_); }
+
+PauseClock::~PauseClock() {
+  if (!counts_ || pg::gc_counters() == nullptr) return;
+  instr_time end;
+  INSTR_TIME_SET_CURRENT(end);
+  INSTR_TIME_SUBTRACT(end, start_);
+  pg::gc_counters()->pauses.add(1);
+  pg::gc_counters()->pause.record(static_cast<std::uint64_t>(INSTR_TIME_GET_DOUBLE(end) * 1e9));
+}
+
+namespace {
+
+// Shows a visitor the delta's rows from `from` on: those below `covered` that `old` has too, the others of `old` bare. False
+// if the entry is another index's by now. finish() is called while blocks are still as they were.
+bool visit_delta(pg::Delta& delta, std::uint64_t from, std::uint64_t covered, const OldEntries& old,
+                 const tree::DeltaLayout& layout, tree::PendingVisitor& visitor) {
+  std::size_t at = 0;  // old entries met so far
+  const auto bare_below = [&](std::uint64_t ordinal) {
+    for (; at < old.found.size() && old.ordinal[at] < ordinal; ++at) visitor.bare({old.found[at].block, old.found[at].offset});
+  };
+  const pg::SharedLock lock(delta.chunks_lock(), LW_SHARED);
+  if (!delta.still_ours()) return false;
+  delta.for_each_block(from, ~std::uint64_t{0}, [&](const std::uint8_t* block, std::uint64_t first) {
+    const auto& f = *reinterpret_cast<const tree::LeafFactors*>(block + layout.factors);
+    std::uint32_t mask = 0;
+    bare_below(first);
+    for (std::uint32_t lane = 0; lane < tree::kDeltaRows; ++lane) {
+      const std::uint64_t ordinal = first + lane;
+      const tree::RowId row = slot_row(f, lane);
+      if (ordinal >= covered) {
+        mask |= row.offset != 0 && ordinal >= from ? 1U << lane : 0U;
+        continue;
+      }
+      if (at >= old.found.size() || old.ordinal[at] != ordinal) continue;
+      const tree::RowId wanted{old.found[at].block, old.found[at].offset};
+      if (row == wanted)
+        mask |= 1U << lane;
+      else
+        visitor.bare(wanted);
+      ++at;
+    }
+    if (mask != 0) visitor.block(block, mask);
+  });
+  bare_below(~std::uint64_t{0});
+  visitor.finish();
+  return true;
+}
+
+}  // namespace
+
+void ScanPending::visit(tree::PendingVisitor& visitor) {
+  const std::uint64_t from = space_.meta.pending_from;
+  // No list has ever been made, unless a flush under way makes the first: this snapshot does not see its rows. The
+  // transaction's own rows came before the meta page was read.
+  if (space_.meta.pending_head == tree::kNoBlock) return visitor.finish();
+  pg::Delta delta = pg::Delta::of(index_, space_, heap_ != nullptr);
+  std::uint64_t covered = delta ? delta.entry().covered.load() : 0;
+  if (covered == 0) covered = ~std::uint64_t{0};
+  OldEntries old(covered, memory_);
+  if (covered > from) tree::read_pending(store_, from, old);
+  if (delta && heap_ != nullptr && !old.found.empty()) {
+    VectorFetch vectors(heap_, index_, space_, snapshot_);
+    fill(delta, old, vectors, space_, store_, memory_);
+    vectors.close();
+  }
+  if (delta && visit_delta(delta, from, covered, old, tree::delta_layout(space_), visitor)) return;
+  // Without a delta, or with one that was forgotten meanwhile, the list says it all.
+  OldEntries all(~std::uint64_t{0}, memory_);
+  tree::read_pending(store_, from, all);
+  for (const tree::PendingEntry& e : all.found) visitor.bare({e.block, e.offset});
+  visitor.finish();
+}
+
+}  // namespace longbow::am

@@ -1,0 +1,61 @@
+// Pending rows inside PostgreSQL: a flush's rows into list and delta, and a search's view of them.
+#pragma once
+
+#include <span>
+
+#include "am/index.hpp"
+#include "longbow/tree/insert.hpp"
+#include "longbow/tree/pending.hpp"
+#include "longbow/tree/search.hpp"
+
+extern "C" {
+#include "portability/instr_time.h"
+#include "utils/snapshot.h"
+}
+
+namespace longbow::am {
+
+// A row of a flush: as the tree takes it, and what identifies its vector.
+struct FlushRow {
+  tree::NewRow row;
+  std::uint32_t crc;
+};
+
+// Whether rows of this index go into a pending list: there is shared memory, and others can see the index.
+bool takes_pending(Relation index);
+// Appends rows to the index's pending list and their codes to the delta; false if there is no room: then none is in.
+// `position` is that of their record in the side WAL, or 0.
+bool append_pending_rows(Relation index, tree::PageStore& store, const tree::Space& space, std::span<const FlushRow> rows,
+                         std::uint64_t position, tree::InsertWatch& watch, std::pmr::memory_resource& memory);
+
+// Counts the time of a flush that goes straight into the tree though its index has a pending list.
+class PauseClock {
+ public:
+  explicit PauseClock(bool counts);
+  PauseClock(const PauseClock&) = delete;
+  PauseClock& operator=(const PauseClock&) = delete;
+  ~PauseClock();
+
+ private:
+  bool counts_;
+  instr_time start_;
+};
+
+// What a search needs to meet the pending rows.
+class ScanPending final : public tree::PendingSource {
+ public:
+  // Gaps in the delta are filled from `heap` under the snapshot, if there is one.
+  ScanPending(Relation index, Relation heap, Snapshot snapshot, tree::PageStore& store, const tree::Space& space,
+              std::pmr::memory_resource& memory)
+      : index_(index), heap_(heap), snapshot_(snapshot), store_(store), space_(space), memory_(memory) {}
+  void visit(tree::PendingVisitor& visitor) override;
+
+ private:
+  Relation index_, heap_;
+  Snapshot snapshot_;
+  tree::PageStore& store_;
+  const tree::Space& space_;
+  std::pmr::memory_resource& memory_;
+};
+
+}  // namespace longbow::am

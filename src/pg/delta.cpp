@@ -1,0 +1,183 @@
+// The delta's table and chunks.
+#include "pg/delta.hpp"
+
+#include <new>
+
+namespace longbow::pg {
+
+namespace {
+
+LWLock* table_lock() { return &shared_parts.locks[0].lock; }
+int number_of(const DeltaIndex* entry) { return static_cast<int>(entry - shared_parts.delta->index); }
+
+DeltaChunk& chunk(std::int32_t number) {
+  DeltaShared* s = shared_parts.delta;
+  return reinterpret_cast<DeltaChunk*>(reinterpret_cast<char*>(s) + s->chunk_at)[number];
+}
+
+// Puts a chunk into an entry's list, which is in the order of ordinals.
+void insert_chunk(DeltaIndex* entry, std::int32_t c, std::uint64_t first) {
+  std::int32_t before = -1, after = entry->first;
+  while (after >= 0 && chunk(after).first < first) before = after, after = chunk(after).next;
+  chunk(c) = {after, first};
+  (before < 0 ? entry->first : chunk(before).next) = c;
+}
+
+// Gives back an entry's chunks whose ordinals are all below; the caller holds its `chunks` lock exclusively.
+void free_chunks(DeltaIndex* entry, std::uint64_t below) {
+  DeltaShared* s = shared_parts.delta;
+  const SharedLock lock(table_lock(), LW_EXCLUSIVE);
+  while (entry->first >= 0 && chunk(entry->first).first + entry->chunk_rows <= below) {
+    const std::int32_t c = entry->first;
+    entry->first = chunk(c).next;
+    chunk(c) = {s->free, 0};
+    s->free = c;
+    s->free_count++;
+  }
+}
+
+DeltaIndex* find(const LbLocator& file) {
+  for (DeltaIndex& e : shared_parts.delta->index)
+    if (e.used && lb_same_file(e.file, file)) return &e;
+  return nullptr;
+}
+
+void begin(DeltaIndex* e, const LbLocator& file, const tree::Space& space) {
+  e->file = file;
+  e->incarnation = space.meta.incarnation;
+  e->block_bytes = static_cast<std::uint32_t>(tree::delta_layout(space).bytes);
+  e->chunk_rows = static_cast<std::uint32_t>(kDeltaChunkBytes / e->block_bytes * tree::kDeltaRows);
+  e->covered = 0;
+  e->from = space.meta.pending_from;
+  e->next = space.meta.pending_from;
+  e->tree_rows = std::uint64_t{space.meta.leaves} * space.meta.leaf_size;
+  e->used = true;
+}
+
+}  // namespace
+
+Size delta_shared_bytes(Size memory) {
+  const Size chunks = memory / kDeltaChunkBytes;
+  return MAXALIGN(sizeof(DeltaShared)) + MAXALIGN(chunks * sizeof(DeltaChunk)) + 64 + chunks * kDeltaChunkBytes;
+}
+
+void init_delta(DeltaShared* shared, Size memory) {
+  new (shared) DeltaShared{};
+  shared->chunks = shared->free_count = static_cast<std::int32_t>(memory / kDeltaChunkBytes);
+  shared->chunk_at = MAXALIGN(sizeof(DeltaShared));
+  const Size after = shared->chunk_at + static_cast<Size>(shared->chunks) * sizeof(DeltaChunk);
+  const auto base = reinterpret_cast<std::uintptr_t>(shared);
+  shared->memory_at = TYPEALIGN(64, base + after) - base;
+  auto* chunk = reinterpret_cast<DeltaChunk*>(reinterpret_cast<char*>(shared) + shared->chunk_at);
+  for (std::int32_t i = 0; i < shared->chunks; i++) chunk[i] = {i + 1 < shared->chunks ? i + 1 : -1, 0};
+  shared->free = shared->chunks > 0 ? 0 : -1;
+  for (DeltaIndex& e : shared->index) e.first = -1;
+}
+
+DeltaChunk& Delta::chunk(std::int32_t number) noexcept { return pg::chunk(number); }
+
+std::uint8_t* Delta::memory(std::int32_t number) noexcept {
+  DeltaShared* s = shared_parts.delta;
+  return reinterpret_cast<std::uint8_t*>(s) + s->memory_at + static_cast<Size>(number) * kDeltaChunkBytes;
+}
+
+LWLock* Delta::append_lock() const noexcept { return &shared_parts.locks[1 + 2 * number_of(entry_)].lock; }
+LWLock* Delta::chunks_lock() const noexcept { return &shared_parts.locks[2 + 2 * number_of(entry_)].lock; }
+
+Delta Delta::of(Relation index, const tree::Space& space, bool create) {
+  Delta delta;
+  delta.file_ = lb_locator(index);
+  delta.incarnation_ = space.meta.incarnation;
+  if (!have_shared_memory() || space.dims() == 0 || tree::delta_layout(space).bytes > kDeltaChunkBytes) return delta;
+  bool other = false;
+  {
+    const SharedLock lock(table_lock(), LW_SHARED);
+    delta.entry_ = find(delta.file_);
+    other = delta.entry_ != nullptr && delta.entry_->incarnation != delta.incarnation_;
+  }
+  if (other) {
+    // The file was built anew in place: rows of before are nobody's.
+    forget_delta(number_of(delta.entry_));
+    delta.entry_ = nullptr;
+  }
+  if (delta.entry_ != nullptr || !create) return delta;
+  const SharedLock lock(table_lock(), LW_EXCLUSIVE);
+  delta.entry_ = find(delta.file_);
+  for (int i = 0; delta.entry_ == nullptr && i < kMostDeltaIndexes; i++) {
+    DeltaIndex* e = &shared_parts.delta->index[i];
+    if (e->used) continue;
+    begin(e, delta.file_, space);
+    delta.entry_ = e;
+  }
+  return delta;
+}
+
+bool Delta::reserve(std::uint64_t from, std::uint64_t count) {
+  const std::uint64_t rows = entry_->chunk_rows;
+  const auto have = [&](std::uint64_t first) {
+    for (std::int32_t c = entry_->first; c >= 0; c = chunk(c).next)
+      if (chunk(c).first == first) return true;
+    return false;
+  };
+  const auto count_missing = [&] {
+    std::uint64_t missing = 0;
+    for (std::uint64_t first = from / rows * rows; first < from + count; first += rows) missing += have(first) ? 0 : 1;
+    return missing;
+  };
+  {
+    const SharedLock chunks(chunks_lock(), LW_SHARED);
+    if (count_missing() == 0) return true;
+  }
+  const SharedLock chunks(chunks_lock(), LW_EXCLUSIVE);
+  const SharedLock lock(table_lock(), LW_EXCLUSIVE);
+  DeltaShared* s = shared_parts.delta;
+  if (static_cast<std::uint64_t>(s->free_count) < count_missing()) return false;
+  for (std::uint64_t first = from / rows * rows; first < from + count; first += rows) {
+    if (have(first)) continue;
+    const std::int32_t c = s->free;
+    s->free = chunk(c).next;
+    s->free_count--;
+    memset(memory(c), 0, kDeltaChunkBytes);
+    insert_chunk(entry_, c, first);
+  }
+  return true;
+}
+
+std::uint8_t* Delta::block_of(std::uint64_t ordinal, std::size_t& lane) noexcept {
+  const std::uint64_t first = ordinal / entry_->chunk_rows * entry_->chunk_rows;
+  for (std::int32_t c = entry_->first; c >= 0; c = chunk(c).next) {
+    if (chunk(c).first != first) continue;
+    lane = (ordinal - first) % tree::kDeltaRows;
+    return memory(c) + (ordinal - first) / tree::kDeltaRows * entry_->block_bytes;
+  }
+  return nullptr;
+}
+
+void Delta::drop_row(std::uint64_t ordinal, const tree::DeltaLayout& layout) {
+  const SharedLock lock(chunks_lock(), LW_SHARED);
+  if (!still_ours()) return;
+  std::size_t lane = 0;
+  std::uint8_t* block = block_of(ordinal, lane);
+  if (block != nullptr) tree::drop_delta_row(layout, block, lane);
+}
+
+void Delta::drop_below(std::uint64_t ordinal) {
+  const SharedLock chunks(chunks_lock(), LW_EXCLUSIVE);
+  if (!still_ours()) return;
+  entry_->from = ordinal;
+  free_chunks(entry_, ordinal);
+}
+
+GcCounters* gc_counters() { return have_shared_memory() ? &shared_parts.delta->gc : nullptr; }
+
+void forget_delta(int number) {
+  DeltaIndex* e = &shared_parts.delta->index[number];
+  const SharedLock append(&shared_parts.locks[1 + 2 * number].lock, LW_EXCLUSIVE);
+  const SharedLock chunks(&shared_parts.locks[2 + 2 * number].lock, LW_EXCLUSIVE);
+  free_chunks(e, ~std::uint64_t{0});
+  const SharedLock lock(table_lock(), LW_EXCLUSIVE);
+  e->used = false;
+  e->covered = 0;
+}
+
+}  // namespace longbow::pg

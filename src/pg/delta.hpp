@@ -1,0 +1,111 @@
+// The delta in shared memory: codes of pending rows, by index and ordinal.
+//
+// Memory is divided into chunks; a chunk holds consecutive ordinals of one index in blocks of 16 (tree/delta.hpp). An
+// index that has pending rows has an entry in a table. From its `covered` ordinal on every entry of its list is in
+// the delta or belongs to a flush that is still under way, whose transaction no reader's snapshot can see; below it slots
+// may be empty, and the list itself says what is pending.
+//
+// Locks, in this order: an index's `append` (held over an append to its list), page latches, its `chunks` (shared to use
+// blocks, exclusive to add or drop chunks), the table's. Nothing is latched or locked under `chunks` but the table.
+// Rows appear and vanish by atomic stores of their row ids.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "longbow/stats/counter.hpp"
+#include "longbow/stats/histogram.hpp"
+#include "longbow/tree/delta.hpp"
+#include "pg/compat.hpp"
+#include "pg/shared.hpp"
+
+namespace longbow::pg {
+
+inline constexpr Size kDeltaChunkBytes = 256 * 1024;
+
+// An index in the delta's table.
+struct DeltaIndex {
+  LbLocator file;
+  bool used;
+  std::uint64_t incarnation;
+  std::uint32_t block_bytes, chunk_rows;
+  std::atomic<std::uint64_t> covered;  // 0: nothing is covered yet. Changed under `append`.
+  std::int32_t first;        // chunk, in the order of their ordinals, -1 = none
+  std::atomic<std::uint64_t> from, next;  // of the list, as seen last
+  std::atomic<std::uint64_t> tree_rows;   // in the tree when it was merged last, about
+};
+
+struct DeltaChunk {
+  std::int32_t next;
+  std::uint64_t first;  // ordinal of its first row, a multiple of chunk_rows
+};
+
+// Flushes that went straight into the tree because the delta was full, in all indexes since the server's start.
+struct GcCounters {
+  stats::Counter pauses;
+  stats::Counter rounds, rows, stale, unknown;  // of merges
+  stats::Histogram pause, round;
+};
+
+struct DeltaShared {
+  GcCounters gc;
+  DeltaIndex index[kMostDeltaIndexes];
+  std::int32_t chunks, free, free_count;
+  Size chunk_at, memory_at;  // offsets from here
+};
+
+Size delta_shared_bytes(Size memory);
+void init_delta(DeltaShared* shared, Size memory);
+
+// A process's view of one index's part of the delta; cheap to make.
+class Delta {
+ public:
+  // The index's entry, made if `create`; none without shared memory, if the table is full, or if a block is larger than a
+  // chunk. An entry of another incarnation is emptied.
+  static Delta of(Relation index, const tree::Space& space, bool create);
+  explicit operator bool() const noexcept { return entry_ != nullptr; }
+
+  [[nodiscard]] LWLock* append_lock() const noexcept;
+  [[nodiscard]] LWLock* chunks_lock() const noexcept;
+  [[nodiscard]] DeltaIndex& entry() const noexcept { return *entry_; }
+
+  // Under `append`: makes room for the ordinals [from, from + count); false if memory is out.
+  bool reserve(std::uint64_t from, std::uint64_t count);
+  // Under `chunks`: the block of an ordinal and its lane, nullptr if there is no chunk.
+  std::uint8_t* block_of(std::uint64_t ordinal, std::size_t& lane) noexcept;
+  // Makes readers not see a row any more.
+  void drop_row(std::uint64_t ordinal, const tree::DeltaLayout& layout);
+  // Gives back the chunks whose ordinals are all below.
+  void drop_below(std::uint64_t ordinal);
+  // Under `chunks`: calls f(block, ordinal of its first row) for each block that has an ordinal of [from, end), in their order.
+  template <class F>
+  void for_each_block(std::uint64_t from, std::uint64_t end, F&& f) {
+    const std::uint32_t step = tree::kDeltaRows;
+    for (std::int32_t c = entry_->first; c >= 0; c = chunk(c).next) {
+      const std::uint64_t first = chunk(c).first;
+      for (std::uint32_t row = 0; row < entry_->chunk_rows; row += step)
+        if (first + row + step > from && first + row < end) f(memory(c) + Size{row / step} * entry_->block_bytes, first + row);
+    }
+  }
+  // Whether the entry is still this index's: to be looked at under one of its locks.
+  [[nodiscard]] bool still_ours() const noexcept {
+    return entry_->used && entry_->incarnation == incarnation_ && lb_same_file(entry_->file, file_);
+  }
+
+ private:
+  Delta() = default;
+  static DeltaChunk& chunk(std::int32_t number) noexcept;
+  static std::uint8_t* memory(std::int32_t number) noexcept;
+
+  DeltaIndex* entry_ = nullptr;
+  LbLocator file_{};
+  std::uint64_t incarnation_ = 0;
+};
+
+// Counters of merges and pauses; nullptr without shared memory.
+GcCounters* gc_counters();
+
+// Forgets an entry of the table and gives its chunks back.
+void forget_delta(int number);
+
+}  // namespace longbow::pg

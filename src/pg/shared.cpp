@@ -1,0 +1,49 @@
+// Requests, creates and attaches the shared memory of a preloaded library.
+#include "pg/shared.hpp"
+
+#include "pg/delta.hpp"
+#include "pg/settings.hpp"
+
+extern "C" {
+#include "storage/ipc.h"
+#include "storage/shmem.h"
+}
+
+namespace longbow::pg {
+
+SharedParts shared_parts;
+
+namespace {
+
+shmem_request_hook_type next_request;
+shmem_startup_hook_type next_startup;
+
+Size delta_memory() { return static_cast<Size>(settings.delta_memory) * 1024 * 1024; }
+
+void on_request() {
+  if (next_request != nullptr) next_request();
+  RequestAddinShmemSpace(delta_shared_bytes(delta_memory()));
+  RequestNamedLWLockTranche("longbow", kSharedLocks);
+}
+
+void on_startup() {
+  if (next_startup != nullptr) next_startup();
+  LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+  bool found = false;
+  auto* delta = static_cast<DeltaShared*>(ShmemInitStruct("longbow delta", delta_shared_bytes(delta_memory()), &found));
+  if (!found) init_delta(delta, delta_memory());
+  shared_parts.locks = GetNamedLWLockTranche("longbow");
+  shared_parts.delta = delta;
+  LWLockRelease(AddinShmemInitLock);
+}
+
+}  // namespace
+
+void request_shared_memory() {
+  next_request = shmem_request_hook;
+  shmem_request_hook = on_request;
+  next_startup = shmem_startup_hook;
+  shmem_startup_hook = on_startup;
+}
+
+}  // namespace longbow::pg
