@@ -3,7 +3,7 @@ EXTENSION = longbow
 MODULE_big = longbow
 DATA = sql/longbow--0.1.0.sql
 
-PURE_FLOORS = base mem simd stats quant tree
+PURE_FLOORS = base mem simd stats quant tree wal
 GLUE_FLOORS = pg types am
 PURE_SRCS = $(sort $(wildcard $(PURE_FLOORS:%=src/%/*.cpp)))
 GLUE_SRCS = $(sort $(wildcard $(GLUE_FLOORS:%=src/%/*.cpp))) src/module.cpp
@@ -45,7 +45,7 @@ build/unit/%.o: %.cpp
 	@mkdir -p $(@D)
 	$(CXX) $(UNIT_FLAGS) -MMD -MP -c $< -o $@
 build/unit/all: $(UNIT_OBJS)
-	$(CXX) $(UNIT_FLAGS) $^ -lgtest -lgtest_main -lpthread -o $@
+	$(CXX) $(UNIT_FLAGS) $^ -lgtest -lgtest_main -lpthread -luring -lsnappy -o $@
 -include $(UNIT_OBJS:.o=.d)
 unit: build/unit/all
 	./build/unit/all --gtest_brief=1

@@ -1,6 +1,7 @@
 // The library as PostgreSQL sees it: the magic block and what happens at load.
 #include "am/batch.hpp"
 #include "am/index.hpp"
+#include "am/worker.hpp"
 #include "pg/boundary.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
@@ -14,7 +15,10 @@ PGDLLEXPORT void _PG_init(void);
 extern "C" void _PG_init(void) {
   longbow::pg::enter([] {
     longbow::pg::define_settings();
-    if (process_shared_preload_libraries_in_progress) longbow::pg::request_shared_memory();
+    if (process_shared_preload_libraries_in_progress) {
+      longbow::pg::request_shared_memory();
+      if (!IsBinaryUpgrade) longbow::am::register_launcher();
+    }
     longbow::am::register_options();
     longbow::am::install_batch_hooks();
   });

@@ -12,6 +12,7 @@
 #include "longbow/tree/maintain.hpp"
 #include "pg/context_resource.hpp"
 #include "pg/settings.hpp"
+#include "pg/side_wal.hpp"
 
 extern "C" {
 #include "access/heapam.h"
@@ -175,12 +176,36 @@ void put_rows(Relation index, pg::RelationStore& store, const tree::Space& space
               tree::InsertWatch& watch, std::pmr::memory_resource& memory) {
   if (rows.empty()) return;
   const bool listed = takes_pending(index);
-  if (listed && append_pending_rows(index, store, space, rows, 0, watch, memory)) return;
+  if (listed && append_pending_rows(index, store, space, rows, watch, memory)) return;
   const PauseClock clock(listed);
   std::pmr::vector<tree::NewRow> direct(&memory);
   for (const FlushRow& r : rows) direct.push_back(r.row);
   tree::insert_rows(store, space, direct, watch, memory);
   recalibrate_if_grown(store, space, memory);
+}
+
+// Writes the rows' vectors to the side WAL, in as many records as they need, and notes where.
+void log_rows(Relation index, const Batch* batch, std::span<const uint32> numbers, std::span<FlushRow> rows,
+              std::pmr::memory_resource& memory) {
+  const std::size_t dims = batch->space->dims();
+  const std::size_t most = pg::side_wal_rows(dims);
+  std::pmr::vector<wal::RowId> ids(&memory);
+  std::pmr::vector<float> vectors(&memory);
+  for (std::size_t at = 0; most > 0 && at < rows.size();) {
+    const std::size_t end = std::min(rows.size(), at + most);
+    ids.clear();
+    vectors.clear();
+    for (std::size_t i = at; i < end; ++i) {
+      ids.push_back({rows[i].row.row.block, rows[i].row.row.offset, 0});
+      const float* raw = batch->raw + numbers[i] * dims;
+      vectors.insert(vectors.end(), raw, raw + dims);
+    }
+    const std::uint64_t position = pg::call([&] {
+      return pg::log_batch(index, batch->incarnation, ids, vectors.data(), static_cast<std::uint32_t>(dims));
+    });
+    if (position == 0) return;
+    for (; at < end; ++at) rows[at].position = position;
+  }
 }
 
 void insert_batch(Relation index, Batch* batch, MemoryContext context) {
@@ -193,10 +218,11 @@ void insert_batch(Relation index, Batch* batch, MemoryContext context) {
   for (uint32 i = 0; i < batch->rows; i++) {
     const DeferredRow& r = batch->row[i];
     if (r.done) continue;
-    rows.push_back({{r.row, batch->vector + i * space->dims(), r.norm, r.raw_norm}, r.crc});
+    rows.push_back({{r.row, batch->vector + i * space->dims(), r.norm, r.raw_norm}, r.crc, 0});
     numbers.push_back(i);
   }
   MarkDone watch(batch, numbers.data());
+  if (takes_pending(index)) log_rows(index, batch, numbers, rows, memory);
   put_rows(index, store, *space, rows, watch, memory);
 }
 
@@ -286,10 +312,17 @@ static void end_subtransaction(SubXactEvent event, SubTransactionId mine, SubTra
 static void end_transaction(XactEvent event, void*) {
   switch (event) {
     case XACT_EVENT_PRE_COMMIT:
-    case XACT_EVENT_PRE_PREPARE: flush_batches(); break;
+    case XACT_EVENT_PRE_PREPARE:
+      flush_batches();
+      pg::side_wal_before_commit();
+      break;
     case XACT_EVENT_COMMIT:
     case XACT_EVENT_PREPARE:
     case XACT_EVENT_ABORT:
+      if (event == XACT_EVENT_ABORT)
+        pg::side_wal_at_end();
+      else
+        pg::side_wal_after_commit();
       // The batches' memory goes with the transaction's.
       batches = nullptr;
       flushing = false;

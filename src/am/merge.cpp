@@ -9,7 +9,6 @@
 #include "am/vector_fetch.hpp"
 #include "longbow/tree/pending.hpp"
 #include "pg/context_resource.hpp"
-#include "pg/delta.hpp"
 
 extern "C" {
 #include "access/relation.h"
@@ -32,6 +31,20 @@ std::size_t round_rows(const tree::Space& space) {
   return std::clamp<std::size_t>(kRoundBytes / (space.dims() * sizeof(float)), 16, kRoundRows);
 }
 
+// Position in the side WAL of the oldest pending entry that has one; 0 if none has.
+std::uint64_t oldest_position(tree::PageStore& store) {
+  struct First final : tree::PendingReader {
+    std::uint64_t position = 0;
+    bool entries(std::uint64_t, std::span<const tree::PendingEntry> entries) override {
+      for (const tree::PendingEntry& e : entries)
+        if (e.position != 0 && (position == 0 || e.position < position)) position = e.position;
+      return position == 0;
+    }
+  } first;
+  tree::read_pending(store, 0, first);
+  return first.position;
+}
+
 void count_round(const tree::MergeResult& r, const instr_time& start) {
   pg::GcCounters* counters = pg::gc_counters();
   if (counters == nullptr) return;
@@ -47,7 +60,7 @@ void count_round(const tree::MergeResult& r, const instr_time& start) {
 
 }  // namespace
 
-MergeRound merge_round(Relation heap, Relation index, bool wait) {
+MergeRound merge_round(Relation heap, Relation index, bool wait, std::size_t most) {
   MergeRound round{};
   const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "longbow merge", ALLOCSET_DEFAULT_SIZES);
   pg::enter([&] {
@@ -60,12 +73,13 @@ MergeRound merge_round(Relation heap, Relation index, bool wait) {
     INSTR_TIME_SET_CURRENT(start);
     const tree::Space* space = load_space(index, store, context);
     if (space->dims() == 0 || space->meta.pending_head == tree::kNoBlock) return;
-    VectorFetch vectors(heap, index, *space);
-    round.result = tree::merge_pending(store, *space, vectors, round_rows(*space), memory);
+    VectorFetch vectors(heap, index, *space, memory);
+    round.result = tree::merge_pending(store, *space, vectors, std::min(most, round_rows(*space)), memory);
     vectors.close();
     pg::Delta delta = pg::Delta::of(index, *space, false);
-    if (delta) delta.drop_below(round.result.from);
-    if (round.result.rows > 0) recalibrate_if_grown(store, *space, memory);
+    if (delta) delta.drop_below(round.result.from, oldest_position(store));
+    // VACUUM never calibrates.
+    if (heap != nullptr && round.result.rows > 0) recalibrate_if_grown(store, *space, memory);
     count_round(round.result, start);
   });
   MemoryContextDelete(context);
@@ -91,12 +105,41 @@ std::uint64_t pending_rows(Relation index) {
   return end > from ? end - from : 0;
 }
 
-void merge_leftovers(Relation heap, Relation index) {
-  while (pending_rows(index) > 0) {
-    const MergeRound round = merge_round(heap, index, false);
-    if (round.busy) return;
+pg::DeltaIndex* know_index(Relation index) {
+  pg::DeltaIndex* entry = nullptr;
+  const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "longbow index", ALLOCSET_SMALL_SIZES);
+  pg::enter([&] {
+    pg::RelationStore store(index);
+    const tree::Space* space = load_space(index, store, context);
+    pg::Delta delta = pg::Delta::of(index, *space, true);
+    if (!delta) return;
+    entry = &delta.entry();
+    const std::uint64_t next = tree::next_pending_ordinal(store);
+    entry->from = space->meta.pending_from;
+    entry->next = std::max(next, entry->next.load());
+    entry->tree_rows = std::uint64_t{space->meta.leaves} * space->meta.leaf_size;
+    if (next > space->meta.pending_from) delta.note_logged(oldest_position(store));
+  });
+  MemoryContextDelete(context);
+  return entry;
+}
+
+std::uint64_t merge_all(Relation heap, Relation index, bool wait) {
+  // Others may append as fast as we merge: what is there now is enough.
+  const std::uint64_t end = pending_end(index);
+  std::uint64_t rows = 0;
+  for (std::uint64_t from = 0; from < end;) {
     CHECK_FOR_INTERRUPTS();
+    const MergeRound round = merge_round(heap, index, wait);
+    rows += round.result.rows;
+    if (round.busy || round.result.from <= from) break;
+    from = round.result.from;
   }
+  return rows;
+}
+
+void merge_leftovers(Relation heap, Relation index) {
+  if (pending_rows(index) > 0) merge_all(heap, index, false);
 }
 
 }  // namespace longbow::am
@@ -112,16 +155,7 @@ LB_FUNCTION(longbow_merge) {
   if (heap == nullptr || heap_oid != IndexGetRelation(oid, false))
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
                     errmsg("could not open the table of index \"%s\"", RelationGetRelationName(index))));
-  // Others may append as fast as we merge: what is there now is enough.
-  const uint64 end = longbow::am::pending_end(index);
-  uint64 rows = 0;
-  for (uint64 from = 0; from < end;) {
-    CHECK_FOR_INTERRUPTS();
-    const longbow::am::MergeRound round = longbow::am::merge_round(heap, index, true);
-    rows += round.result.rows;
-    if (round.result.from <= from) break;
-    from = round.result.from;
-  }
+  const std::uint64_t rows = longbow::am::merge_all(heap, index, true);
   relation_close(index, RowExclusiveLock);
   table_close(heap, AccessShareLock);
   PG_RETURN_INT64(static_cast<int64>(rows));

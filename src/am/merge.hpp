@@ -3,6 +3,7 @@
 
 #include "am/index.hpp"
 #include "longbow/tree/merge.hpp"
+#include "pg/delta.hpp"
 
 namespace longbow::am {
 
@@ -11,9 +12,14 @@ struct MergeRound {
   tree::MergeResult result;
 };
 
-// Merges up to one round's rows; `wait` for a session that is at it. The caller's transaction gives the snapshot; a
-// standing lock on heap and index is the caller's.
-MergeRound merge_round(Relation heap, Relation index, bool wait);
+// Merges up to one round's rows, at most `most`; `wait` for a session that is at it. The caller's transaction gives the
+// snapshot, and it has locked heap and index. Without a heap only rows that the side WAL has are merged.
+MergeRound merge_round(Relation heap, Relation index, bool wait, std::size_t most = SIZE_MAX);
+// The index's entry in the delta, made if there is none and brought up to date by the index's pages; nullptr if it cannot
+// have one.
+pg::DeltaIndex* know_index(Relation index);
+// Merges, round by round, what is in the list now; returns the rows that went into the tree.
+std::uint64_t merge_all(Relation heap, Relation index, bool wait);
 // Merges what a list holds that no memory knows of, if there is any and nobody is at it: what a flush does without shared
 // memory.
 void merge_leftovers(Relation heap, Relation index);

@@ -121,7 +121,7 @@ void fill(pg::Delta& delta, const OldEntries& old, VectorFetch& vectors, const t
 bool takes_pending(Relation index) { return pg::have_shared_memory() && !RelationUsesLocalBuffers(index); }
 
 bool append_pending_rows(Relation index, tree::PageStore& store, const tree::Space& space, std::span<const FlushRow> rows,
-                         std::uint64_t position, tree::InsertWatch& watch, std::pmr::memory_resource& memory) {
+                         tree::InsertWatch& watch, std::pmr::memory_resource& memory) {
   pg::Delta delta = pg::Delta::of(index, space, true);
   if (!delta) return false;
   tree::DeltaEncoder codes(space, memory);
@@ -129,7 +129,7 @@ bool append_pending_rows(Relation index, tree::PageStore& store, const tree::Spa
   entries.reserve(rows.size());
   for (const FlushRow& r : rows) {
     codes.add(r.row.row, r.row.vector, r.row.norm, r.row.raw_norm);
-    entries.push_back({r.row.row, r.crc, position});
+    entries.push_back({r.row.row, r.crc, r.position});
   }
   const pg::SharedLock lock(delta.append_lock(), LW_EXCLUSIVE);
   if (!delta.still_ours()) return false;
@@ -139,6 +139,7 @@ bool append_pending_rows(Relation index, tree::PageStore& store, const tree::Spa
   if (delta.entry().covered == 0) delta.entry().covered = next;
   Publisher publisher(delta, space, codes, watch);
   tree::append_pending(store, entries, publisher);
+  for (const FlushRow& r : rows) delta.note_logged(r.position);
   return true;
 }
 
@@ -199,12 +200,14 @@ void ScanPending::visit(tree::PendingVisitor& visitor) {
   // transaction's own rows came before the meta page was read.
   if (space_.meta.pending_head == tree::kNoBlock) return visitor.finish();
   pg::Delta delta = pg::Delta::of(index_, space_, heap_ != nullptr);
+  // On a standby nobody else sees that the list's head has moved.
+  if (delta && delta.entry().from < from) delta.drop_below(from, delta.entry().log_floor);
   std::uint64_t covered = delta ? delta.entry().covered.load() : 0;
   if (covered == 0) covered = ~std::uint64_t{0};
   OldEntries old(covered, memory_);
   if (covered > from) tree::read_pending(store_, from, old);
   if (delta && heap_ != nullptr && !old.found.empty()) {
-    VectorFetch vectors(heap_, index_, space_, snapshot_);
+    VectorFetch vectors(heap_, index_, space_, memory_, snapshot_);
     fill(delta, old, vectors, space_, store_, memory_);
     vectors.close();
   }

@@ -19,14 +19,14 @@ namespace longbow::am {
 struct FlushRow {
   tree::NewRow row;
   std::uint32_t crc;
+  std::uint64_t position;  // of its record in the side WAL, or 0
 };
 
 // Whether rows of this index go into a pending list: there is shared memory, and others can see the index.
 bool takes_pending(Relation index);
 // Appends rows to the index's pending list and their codes to the delta; false if there is no room: then none is in.
-// `position` is that of their record in the side WAL, or 0.
 bool append_pending_rows(Relation index, tree::PageStore& store, const tree::Space& space, std::span<const FlushRow> rows,
-                         std::uint64_t position, tree::InsertWatch& watch, std::pmr::memory_resource& memory);
+                         tree::InsertWatch& watch, std::pmr::memory_resource& memory);
 
 // Counts the time of a flush that goes straight into the tree though its index has a pending list.
 class PauseClock {

@@ -1,5 +1,6 @@
 // VACUUM: the sweep behind ambulkdelete and amvacuumcleanup.
 #include "am/index.hpp"
+#include "am/merge.hpp"
 #include "longbow/tree/maintain.hpp"
 #include "longbow/tree/pending.hpp"
 #include "pg/context_resource.hpp"
@@ -89,6 +90,8 @@ IndexBulkDeleteResult* bulk_delete(IndexVacuumInfo* info, IndexBulkDeleteResult*
 
 IndexBulkDeleteResult* vacuum_cleanup(IndexVacuumInfo* info, IndexBulkDeleteResult* stats) {
   if (info->analyze_only) return stats;
+  // What the side WAL has of the pending rows goes into the tree: VACUUM holds no snapshot that would let it read the table.
+  pg::call([&] { merge_all(nullptr, info->index, false); });
   // Without a bulk delete before it, one pass counts the rows and takes moved nodes out of use.
   if (stats == nullptr) stats = run(info, nullptr, nullptr);
   pg::call([&] { IndexFreeSpaceMapVacuum(info->index); });

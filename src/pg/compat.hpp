@@ -19,6 +19,11 @@ extern "C" {
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
+#if PG_VERSION_NUM >= 160000
+#include "utils/relfilenumbermap.h"
+#else
+#include "utils/relfilenodemap.h"
+#endif
 #include "utils/guc.h"
 #include "utils/rel.h"
 }
@@ -79,11 +84,26 @@ inline void lb_restrict_search_path() {
 using LbLocator = RelFileLocator;
 inline LbLocator lb_locator(Relation relation) { return relation->rd_locator; }
 inline bool lb_same_file(const LbLocator& a, const LbLocator& b) { return RelFileLocatorEquals(a, b); }
+inline Oid lb_tablespace(const LbLocator& file) { return file.spcOid; }
+inline Oid lb_database(const LbLocator& file) { return file.dbOid; }
+inline Oid lb_relation(const LbLocator& file) { return file.relNumber; }
 #else
 using LbLocator = RelFileNode;
 inline LbLocator lb_locator(Relation relation) { return relation->rd_node; }
 inline bool lb_same_file(const LbLocator& a, const LbLocator& b) { return RelFileNodeEquals(a, b); }
+inline Oid lb_tablespace(const LbLocator& file) { return file.spcNode; }
+inline Oid lb_database(const LbLocator& file) { return file.dbNode; }
+inline Oid lb_relation(const LbLocator& file) { return file.relNode; }
 #endif
+
+// The relation of this database whose file it is, as far as this transaction sees.
+inline Oid lb_relation_of_file(const LbLocator& file) {
+#if PG_VERSION_NUM >= 160000
+  return RelidByRelfilenumber(file.spcOid, file.relNumber);
+#else
+  return RelidByRelfilenode(file.spcNode, file.relNode);
+#endif
+}
 
 inline bool lb_conditional_lock_tuple(Relation relation, ItemPointer tid, LOCKMODE mode) {
 #if PG_VERSION_NUM >= 180000

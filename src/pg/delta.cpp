@@ -51,6 +51,7 @@ void begin(DeltaIndex* e, const LbLocator& file, const tree::Space& space) {
   e->from = space.meta.pending_from;
   e->next = space.meta.pending_from;
   e->tree_rows = std::uint64_t{space.meta.leaves} * space.meta.leaf_size;
+  e->log_floor = 0;
   e->used = true;
 }
 
@@ -161,12 +162,20 @@ void Delta::drop_row(std::uint64_t ordinal, const tree::DeltaLayout& layout) {
   if (block != nullptr) tree::drop_delta_row(layout, block, lane);
 }
 
-void Delta::drop_below(std::uint64_t ordinal) {
+void Delta::note_logged(std::uint64_t position) noexcept {
+  std::uint64_t none = 0;
+  if (position != 0) entry_->log_floor.compare_exchange_strong(none, position);
+}
+
+void Delta::drop_below(std::uint64_t ordinal, std::uint64_t position) {
   const SharedLock chunks(chunks_lock(), LW_EXCLUSIVE);
   if (!still_ours()) return;
   entry_->from = ordinal;
+  entry_->log_floor = position;
   free_chunks(entry_, ordinal);
 }
+
+bool delta_half_full() { return shared_parts.delta->free_count * 2 <= shared_parts.delta->chunks; }
 
 GcCounters* gc_counters() { return have_shared_memory() ? &shared_parts.delta->gc : nullptr; }
 

@@ -33,6 +33,7 @@ struct DeltaIndex {
   std::int32_t first;        // chunk, in the order of their ordinals, -1 = none
   std::atomic<std::uint64_t> from, next;  // of the list, as seen last
   std::atomic<std::uint64_t> tree_rows;   // in the tree when it was merged last, about
+  std::atomic<std::uint64_t> log_floor;   // position in the side WAL before which no pending row needs it; 0 = unknown
 };
 
 struct DeltaChunk {
@@ -75,8 +76,10 @@ class Delta {
   std::uint8_t* block_of(std::uint64_t ordinal, std::size_t& lane) noexcept;
   // Makes readers not see a row any more.
   void drop_row(std::uint64_t ordinal, const tree::DeltaLayout& layout);
-  // Gives back the chunks whose ordinals are all below.
-  void drop_below(std::uint64_t ordinal);
+  // Keeps the side WAL from this position on for the index's sake; 0 says nothing.
+  void note_logged(std::uint64_t position) noexcept;
+  // After a merge: gives back the chunks whose ordinals are all below, and lets go of the side WAL before `position`.
+  void drop_below(std::uint64_t ordinal, std::uint64_t position);
   // Under `chunks`: calls f(block, ordinal of its first row) for each block that has an ordinal of [from, end), in their order.
   template <class F>
   void for_each_block(std::uint64_t from, std::uint64_t end, F&& f) {
@@ -101,6 +104,9 @@ class Delta {
   LbLocator file_{};
   std::uint64_t incarnation_ = 0;
 };
+
+// Whether half of the chunks are in use.
+bool delta_half_full();
 
 // Counters of merges and pauses; nullptr without shared memory.
 GcCounters* gc_counters();

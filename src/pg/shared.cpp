@@ -1,11 +1,15 @@
 // Requests, creates and attaches the shared memory of a preloaded library.
 #include "pg/shared.hpp"
 
+#include <new>
+
 #include "pg/delta.hpp"
 #include "pg/settings.hpp"
+#include "pg/side_wal.hpp"
 
 extern "C" {
 #include "storage/ipc.h"
+#include "storage/latch.h"
 #include "storage/shmem.h"
 }
 
@@ -23,6 +27,7 @@ Size delta_memory() { return static_cast<Size>(settings.delta_memory) * 1024 * 1
 void on_request() {
   if (next_request != nullptr) next_request();
   RequestAddinShmemSpace(delta_shared_bytes(delta_memory()));
+  RequestAddinShmemSpace(MAXALIGN(sizeof(ServerShared)) + side_wal_bytes());
   RequestNamedLWLockTranche("longbow", kSharedLocks);
 }
 
@@ -32,12 +37,23 @@ void on_startup() {
   bool found = false;
   auto* delta = static_cast<DeltaShared*>(ShmemInitStruct("longbow delta", delta_shared_bytes(delta_memory()), &found));
   if (!found) init_delta(delta, delta_memory());
+  shared_parts.server = static_cast<ServerShared*>(ShmemInitStruct("longbow server", sizeof(ServerShared), &found));
+  if (!found) new (shared_parts.server) ServerShared{};
+  shared_parts.log = ShmemInitStruct("longbow side WAL", side_wal_bytes(), &found);
+  if (!found) init_side_wal(shared_parts.log);
   shared_parts.locks = GetNamedLWLockTranche("longbow");
   shared_parts.delta = delta;
   LWLockRelease(AddinShmemInitLock);
 }
 
 }  // namespace
+
+void wake_launcher() noexcept {
+  ServerShared* server = server_shared();
+  if (server == nullptr || !server->launcher_sleeps.load()) return;
+  Latch* latch = server->launcher.load();
+  if (latch != nullptr) SetLatch(latch);
+}
 
 void request_shared_memory() {
   next_request = shmem_request_hook;

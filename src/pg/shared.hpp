@@ -1,6 +1,8 @@
 // Shared memory: asked for and laid out while the postmaster preloads the library; absent otherwise.
 #pragma once
 
+#include <atomic>
+
 #include "pg/boundary.hpp"
 
 extern "C" {
@@ -11,15 +13,28 @@ namespace longbow::pg {
 
 struct DeltaShared;
 
+// Small things that all processes of a server share.
+struct ServerShared {
+  std::atomic<bool> fallback_said;       // that another backend of the side WAL is in use than was asked for
+  std::atomic<struct Latch*> launcher;   // the launcher's latch while it runs
+  std::atomic<bool> launcher_sleeps;     // long, since there was nothing to do
+  std::atomic<bool> no_worker_slot;      // the last worker could not be started
+  std::atomic<std::uint32_t> failure_said;  // generation of the side WAL whose failure was reported
+};
+
 // What lies in shared memory; null without shared_preload_libraries = 'longbow'.
 struct SharedParts {
   DeltaShared* delta;
-  void* log;         // wal::LogShared
+  void* log;         // wal::LogShared, from the next multiple of 64 on
+  ServerShared* server;
   LWLockPadded* locks;
 };
 extern SharedParts shared_parts;
 
 inline bool have_shared_memory() { return shared_parts.delta != nullptr; }
+inline ServerShared* server_shared() { return shared_parts.server; }
+// Ends the launcher's long sleep, if it is in one.
+void wake_launcher() noexcept;
 
 // Called by _PG_init while the postmaster preloads libraries.
 void request_shared_memory();

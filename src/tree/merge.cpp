@@ -75,8 +75,14 @@ class Merger {
     Collector list(most, memory_);
     if (most > 0) read_pending(store_, meta.pending_from, list);
     if (list.all().empty() && !result_.resumed) return result_;
-    const std::uint64_t cut = meta.pending_from + list.all().size();
-    load(list.all());
+    std::uint64_t cut = meta.pending_from + list.all().size();
+    const std::size_t loaded = load(list.all());
+    if (loaded < list.all().size()) {
+      // A standing plan is not cut short: who can read all of it carries it on.
+      if (result_.resumed || loaded == 0) return result_;
+      cut = meta.pending_from + loaded;
+      loaded_.resize(loaded);
+    }
     if (result_.resumed) {
       if (cut != meta.merge_cut) throw_corrupted(meta.merge_plan, "a plan names entries that are not in the list");
       read_plan(meta, list.all().size());
@@ -118,8 +124,8 @@ class Merger {
     if (order_.size() != entries) throw_corrupted(meta.merge_plan, "a plan is too long");
   }
 
-  // Gets the vectors of all entries that are still to go in, in the index's space.
-  void load(const std::pmr::vector<PendingEntry>& entries) {
+  // Gets the vectors of the entries in the index's space, up to the first that is not to be had now; returns how many.
+  std::size_t load(const std::pmr::vector<PendingEntry>& entries) {
     const std::size_t n = space_.dims();
     std::pmr::vector<float> raw(n, &memory_);
     vectors_.resize(entries.size() * n);
@@ -128,11 +134,13 @@ class Merger {
       store_.tick();
       if ((entries[i].flags & kPendingDead) != 0) continue;
       const Fetched fetched = source_.fetch(entries[i], raw.data());
+      if (fetched == Fetched::later) return i;
       Loaded& to = loaded_[i];
       to.wanted = fetched != Fetched::stale;
       if (fetched == Fetched::stale) ++result_.stale;
       if (fetched == Fetched::found) to.how = space_.prepare_row(raw.data(), vectors_.data() + i * n);
     }
+    return entries.size();
   }
 
   // Orders the entries by the leaf that is nearest now; those without a leaf come last.

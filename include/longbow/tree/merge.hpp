@@ -20,6 +20,7 @@ enum class Fetched : std::uint8_t {
   found,
   stale,    // the entry's row is gone: it is passed over
   unknown,  // there is a row, but its vector cannot be read: the executor must look at it
+  later,    // not to be had now: the round ends before it
 };
 
 // Where a merge gets vectors.

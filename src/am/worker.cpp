@@ -1,0 +1,356 @@
+// The launcher looks after the side WAL (what nobody waits for, the next segment, recycling, recovery from errors) and
+// starts a worker for a database in which an index has grown past its threshold; after a start it visits every database
+// once. A worker merges round by round and ends when nothing is left to do.
+//
+// Between rounds a worker holds no lock and no snapshot, and it goes as soon as anybody wants the database for itself: then
+// its try for the database's lock is refused. It never waits for a relation's lock either.
+#include "am/worker.hpp"
+
+#include <algorithm>
+
+#include "am/merge.hpp"
+#include "am/pending.hpp"
+#include "pg/delta.hpp"
+#include "pg/settings.hpp"
+#include "pg/side_wal.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/index.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_database.h"
+#include "commands/defrem.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/lmgr.h"
+#include "storage/proc.h"
+#include "tcop/tcopprot.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+PGDLLEXPORT void longbow_launcher_main(Datum);
+PGDLLEXPORT void longbow_worker_main(Datum database);
+}
+
+namespace longbow::am {
+
+namespace {
+
+constexpr int kMostWorkers = 64;
+constexpr int kMostDatabases = 1024;
+constexpr long kIdle_ms = 1000;      // between looks when nothing is going on
+constexpr long kRound_ms = 200;      // a round is to end within
+constexpr long kFirstBackoff_ms = 1000, kMostBackoff_ms = 60 * 1000;
+
+// -- when to merge
+
+// Rows that may be pending in an index before it is merged; negative for never.
+double threshold(const pg::DeltaIndex& e) {
+  if (pg::settings.gc_percent < 0) return -1;
+  const double base = std::max(10000.0, static_cast<double>(e.tree_rows.load()) * 0.02);
+  return base * pg::settings.gc_percent / 100.0;
+}
+
+// Whether an index of the delta's table is due: it has grown past its threshold, or half the delta is in use.
+bool is_due(const pg::DeltaIndex& e) {
+  const std::uint64_t from = e.from.load(), next = e.next.load();
+  const double rows = next > from ? static_cast<double>(next - from) : 0;
+  const double most = threshold(e);
+  if (rows <= 0 || most < 0) return false;
+  return rows >= most || pg::delta_half_full();
+}
+
+// -- the launcher
+
+struct Slot {
+  BackgroundWorkerHandle* handle;  // nullptr: free
+  Oid database;
+};
+
+struct Launcher {
+  Slot slot[kMostWorkers];
+  Oid unvisited[kMostDatabases];
+  int unvisited_count;
+  Oid failing;              // the database whose worker ended soon last, and until when it waits
+  TimestampTz not_before;
+  long backoff_ms;
+};
+
+void collect_databases(Launcher* l) {
+  StartTransactionCommand();
+  const Relation pg_database = table_open(DatabaseRelationId, AccessShareLock);
+  const TableScanDesc scan = table_beginscan_catalog(pg_database, 0, nullptr);
+  HeapTuple tuple;
+  while ((tuple = heap_getnext(scan, ForwardScanDirection)) != nullptr && l->unvisited_count < kMostDatabases) {
+    const auto* form = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
+    if (form->datallowconn && !form->datistemplate) l->unvisited[l->unvisited_count++] = form->oid;
+  }
+  table_endscan(scan);
+  table_close(pg_database, AccessShareLock);
+  CommitTransactionCommand();
+}
+
+bool has_worker(const Launcher* l, Oid database) {
+  for (const Slot& s : l->slot)
+    if (s.handle != nullptr && s.database == database) return true;
+  return false;
+}
+
+// Takes note of workers that have ended.
+void reap(Launcher* l) {
+  for (Slot& s : l->slot) {
+    pid_t pid;
+    if (s.handle == nullptr || GetBackgroundWorkerPid(s.handle, &pid) != BGWH_STOPPED) continue;
+    pfree(s.handle);
+    s.handle = nullptr;
+  }
+}
+
+bool start_worker(Launcher* l, Oid database) {
+  Slot* slot = nullptr;
+  for (int i = 0; i < Min(pg::settings.workers, kMostWorkers) && slot == nullptr; i++)
+    if (l->slot[i].handle == nullptr) slot = &l->slot[i];
+  if (slot == nullptr || has_worker(l, database)) return false;
+  if (database == l->failing && GetCurrentTimestamp() < l->not_before) return false;
+  BackgroundWorker worker{};
+  worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+  worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+  worker.bgw_restart_time = BGW_NEVER_RESTART;
+  strlcpy(worker.bgw_library_name, "longbow", sizeof worker.bgw_library_name);
+  strlcpy(worker.bgw_function_name, "longbow_worker_main", sizeof worker.bgw_function_name);
+  snprintf(worker.bgw_name, BGW_MAXLEN, "longbow worker for database %u", database);
+  strlcpy(worker.bgw_type, "longbow worker", BGW_MAXLEN);
+  worker.bgw_main_arg = ObjectIdGetDatum(database);
+  worker.bgw_notify_pid = MyProcPid;
+  if (!RegisterDynamicBackgroundWorker(&worker, &slot->handle)) {
+    slot->handle = nullptr;
+    pg::server_shared()->no_worker_slot = true;
+    return false;
+  }
+  pg::server_shared()->no_worker_slot = false;
+  slot->database = database;
+  // If it fails at once, the next one waits, longer each time.
+  l->backoff_ms = database == l->failing ? Min(l->backoff_ms * 2, kMostBackoff_ms) : kFirstBackoff_ms;
+  l->failing = database;
+  l->not_before = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), l->backoff_ms);
+  return true;
+}
+
+void start_due_workers(Launcher* l) {
+  if (RecoveryInProgress()) return;
+  while (l->unvisited_count > 0 && start_worker(l, l->unvisited[l->unvisited_count - 1])) l->unvisited_count--;
+  for (const pg::DeltaIndex& e : pg::shared_parts.delta->index)
+    if (e.used && is_due(e)) start_worker(l, lb_database(e.file));
+}
+
+// Looks after the side WAL. Returns whether it is busy.
+bool upkeep(const Launcher* l) {
+  wal::Log* log = pg::side_wal();
+  if (log == nullptr || log->backend().effective == wal::BackendKind::none) return false;
+  if (log->shared().failed.load() != 0) {
+    pg::report_log_failure();
+    if (log->try_recover()) ereport(LOG, (errmsg("longbow's side WAL works again, in a new segment")));
+    return false;
+  }
+  const bool backlog = log->shared().backlog() > 0;
+  if (backlog) log->flush_async();
+  log->prepare_next();
+  // Until every database has been visited, indexes that nobody knows of may need old segments.
+  std::uint64_t floor = l->unvisited_count > 0 ? 0 : wal::segment_of(log->durable_position());
+  for (const pg::DeltaIndex& e : pg::shared_parts.delta->index) {
+    const std::uint64_t needed = e.used ? e.log_floor.load() : 0;
+    if (needed != 0) floor = std::min(floor, wal::segment_of(needed));
+  }
+  log->recycle(floor, static_cast<std::uint64_t>(pg::settings.side_wal_size) << 20);
+  return backlog;
+}
+
+void sleep_or_wake(bool busy) {
+  const long timeout = busy ? pg::settings.wal_flush_interval : kIdle_ms;
+  pg::server_shared()->launcher_sleeps = !busy;
+  (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout, PG_WAIT_EXTENSION);
+  ResetLatch(MyLatch);
+  CHECK_FOR_INTERRUPTS();
+  if (ConfigReloadPending) {
+    ConfigReloadPending = false;
+    ProcessConfigFile(PGC_SIGHUP);
+  }
+}
+
+void forget_launcher(int, Datum) { pg::server_shared()->launcher = nullptr; }
+
+void launch() {
+  auto* l = static_cast<Launcher*>(MemoryContextAllocZero(TopMemoryContext, sizeof(Launcher)));
+  pg::server_shared()->launcher = MyLatch;
+  before_shmem_exit(forget_launcher, static_cast<Datum>(0));
+  bool collected = false;
+  TimestampTz looked = 0;
+  while (!ShutdownRequestPending) {
+    const bool busy = upkeep(l);
+    if (!collected && !RecoveryInProgress()) {
+      collect_databases(l);
+      collected = true;
+    }
+    // Flushing may need us every few milliseconds; workers do not.
+    if (!busy || TimestampDifferenceExceeds(looked, GetCurrentTimestamp(), 100)) {
+      reap(l);
+      start_due_workers(l);
+      looked = GetCurrentTimestamp();
+    }
+    sleep_or_wake(busy);
+  }
+}
+
+// -- a worker
+
+struct Worker {
+  Oid database;
+  std::size_t round_rows;
+};
+
+// Takes the lock that keeps the database from being dropped, renamed or copied, unless somebody does that.
+bool try_database(Oid database) {
+  LOCKTAG tag;
+  SET_LOCKTAG_OBJECT(tag, InvalidOid, DatabaseRelationId, database, 0);
+  return LockAcquire(&tag, RowExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+// Opens an index and its table if nobody wants them for himself.
+bool open_pair(Oid index_oid, Relation* heap, Relation* index) {
+  const Oid heap_oid = IndexGetRelation(index_oid, true);
+  if (!OidIsValid(heap_oid) || !ConditionalLockRelationOid(heap_oid, AccessShareLock)) return false;
+  *heap = try_relation_open(heap_oid, NoLock);
+  if (*heap == nullptr) {
+    UnlockRelationOid(heap_oid, AccessShareLock);
+    return false;
+  }
+  *index = ConditionalLockRelationOid(index_oid, RowExclusiveLock) ? try_relation_open(index_oid, NoLock) : nullptr;
+  if (*index != nullptr) return true;
+  relation_close(*heap, AccessShareLock);
+  return false;
+}
+
+bool is_ours(Relation index) {
+  return index->rd_rel->relkind == RELKIND_INDEX && index->rd_rel->relam == get_index_am_oid("longbow", true) &&
+         index->rd_index->indisvalid && takes_pending(index);
+}
+
+// One round over an index in a transaction of its own. Returns whether it may be worth another one.
+bool one_round(Worker* w, Oid index_oid, bool only_if_due) {
+  bool more = false;
+  StartTransactionCommand();
+  PushActiveSnapshot(GetTransactionSnapshot());
+  Relation heap, index;
+  if (try_database(w->database) && open_pair(index_oid, &heap, &index)) {
+    if (is_ours(index)) {
+      pg::DeltaIndex* entry = know_index(index);
+      if (entry != nullptr && (!only_if_due || is_due(*entry))) {
+        const TimestampTz start = GetCurrentTimestamp();
+        const MergeRound round = merge_round(heap, index, false, w->round_rows);
+        const long took = TimestampDifferenceMilliseconds(start, GetCurrentTimestamp());
+        if (took > kRound_ms) w->round_rows = std::max<std::size_t>(256, w->round_rows / 2);
+        if (took < kRound_ms / 3) w->round_rows *= 2;
+        more = !round.busy && round.result.rows + round.result.stale + round.result.unknown > 0 && entry->next > entry->from;
+      }
+    }
+    relation_close(index, NoLock);
+    relation_close(heap, NoLock);
+  }
+  PopActiveSnapshot();
+  CommitTransactionCommand();
+  pgstat_report_stat(true);
+  return more;
+}
+
+// Indexes of this database that use us.
+List* list_indexes() {
+  List* result = NIL;
+  StartTransactionCommand();
+  const Oid am = get_index_am_oid("longbow", true);
+  if (OidIsValid(am)) {
+    const Relation pg_class = table_open(RelationRelationId, AccessShareLock);
+    const TableScanDesc scan = table_beginscan_catalog(pg_class, 0, nullptr);
+    HeapTuple tuple;
+    while ((tuple = heap_getnext(scan, ForwardScanDirection)) != nullptr) {
+      const auto* form = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
+      if (form->relkind != RELKIND_INDEX || form->relam != am || form->relpersistence == RELPERSISTENCE_TEMP) continue;
+      const MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+      result = lappend_oid(result, form->oid);
+      MemoryContextSwitchTo(old);
+    }
+    table_endscan(scan);
+    table_close(pg_class, AccessShareLock);
+  }
+  CommitTransactionCommand();
+  return result;
+}
+
+// Forgets entries of the delta whose file no relation of this database has: dropped, truncated, rebuilt, or rolled back. One
+// whose creator has not committed yet is forgotten too: its rows are then read from its list.
+void forget_gone(Oid database) {
+  for (int i = 0; i < pg::kMostDeltaIndexes; i++) {
+    const pg::DeltaIndex& e = pg::shared_parts.delta->index[i];
+    if (!e.used || lb_database(e.file) != database) continue;
+    StartTransactionCommand();
+    if (!OidIsValid(lb_relation_of_file(e.file))) pg::forget_delta(i);
+    CommitTransactionCommand();
+  }
+}
+
+void work(Oid database) {
+  Worker w{database, 4096};
+  List* indexes = list_indexes();
+  ListCell* cell;
+  foreach (cell, indexes) {
+    while (one_round(&w, lfirst_oid(cell), true)) {
+      CHECK_FOR_INTERRUPTS();
+      if (ConfigReloadPending) {
+        ConfigReloadPending = false;
+        ProcessConfigFile(PGC_SIGHUP);
+      }
+    }
+  }
+  forget_gone(database);
+}
+
+}  // namespace
+
+void register_launcher() {
+  BackgroundWorker worker{};
+  worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+  worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+  worker.bgw_restart_time = 5;
+  strlcpy(worker.bgw_library_name, "longbow", sizeof worker.bgw_library_name);
+  strlcpy(worker.bgw_function_name, "longbow_launcher_main", sizeof worker.bgw_function_name);
+  strlcpy(worker.bgw_name, "longbow launcher", BGW_MAXLEN);
+  strlcpy(worker.bgw_type, "longbow launcher", BGW_MAXLEN);
+  RegisterBackgroundWorker(&worker);
+}
+
+}  // namespace longbow::am
+
+extern "C" void longbow_launcher_main(Datum) {
+  pqsignal(SIGHUP, SignalHandlerForConfigReload);
+  pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+  BackgroundWorkerUnblockSignals();
+  BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
+  longbow::am::launch();
+  proc_exit(0);
+}
+
+extern "C" void longbow_worker_main(Datum database) {
+  pqsignal(SIGHUP, SignalHandlerForConfigReload);
+  pqsignal(SIGTERM, die);
+  BackgroundWorkerUnblockSignals();
+  BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(database), InvalidOid, 0);
+  longbow::am::work(DatumGetObjectId(database));
+  proc_exit(0);
+}
