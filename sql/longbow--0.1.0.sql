@@ -432,3 +432,72 @@ CREATE VIEW longbow_stat_index AS
   WHERE c.relkind = 'i' AND f.rows IS NOT NULL;
 COMMENT ON VIEW longbow_stat_index IS
   'one row a longbow index: figures from its pages, scans and rows returned from the statistics system; rows_scanned is NULL without shared memory';
+
+CREATE FUNCTION longbow_storage_stats(
+    OUT requested text, OUT effective text, OUT reason text, OUT records bigint, OUT write_ops bigint, OUT fsyncs bigint,
+    OUT bytes_raw bigint, OUT bytes_logged bigint, OUT bytes_written bigint, OUT compression_ratio float8,
+    OUT group_size float8, OUT latency_p50_us float8, OUT latency_p99_us float8, OUT reserved_position bigint,
+    OUT durable_position bigint, OUT lag_bytes bigint, OUT no_space bigint, OUT skipped bigint, OUT errors bigint,
+    OUT last_error text, OUT takeovers bigint)
+  AS 'MODULE_PATHNAME', 'longbow_storage_stats' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION longbow_storage_stats() IS 'figures of the side WAL since the server''s start: see the view longbow_stat_storage';
+
+CREATE VIEW longbow_stat_storage AS SELECT * FROM longbow_storage_stats();
+COMMENT ON VIEW longbow_stat_storage IS
+  'one row: the side WAL since the server''s start; NULL columns without shared_preload_libraries = ''longbow''';
+COMMENT ON COLUMN longbow_stat_storage.requested IS 'backend that the settings ask for: none, standard or io_uring';
+COMMENT ON COLUMN longbow_stat_storage.effective IS 'backend in use';
+COMMENT ON COLUMN longbow_stat_storage.reason IS 'why they differ, or what works less well than it could';
+COMMENT ON COLUMN longbow_stat_storage.records IS 'records logged';
+COMMENT ON COLUMN longbow_stat_storage.write_ops IS 'write calls';
+COMMENT ON COLUMN longbow_stat_storage.fsyncs IS 'fdatasync calls; writes of io_uring are durable by themselves';
+COMMENT ON COLUMN longbow_stat_storage.bytes_raw IS 'bytes that the records would take without compression';
+COMMENT ON COLUMN longbow_stat_storage.bytes_logged IS 'bytes that they take';
+COMMENT ON COLUMN longbow_stat_storage.bytes_written IS 'bytes that went to disk, whole blocks and blocks written again included';
+COMMENT ON COLUMN longbow_stat_storage.compression_ratio IS 'bytes_raw / bytes_logged';
+COMMENT ON COLUMN longbow_stat_storage.group_size IS 'records a write';
+COMMENT ON COLUMN longbow_stat_storage.latency_p50_us IS 'median time that a commit waited for the side WAL, microseconds';
+COMMENT ON COLUMN longbow_stat_storage.latency_p99_us IS '99th percentile of that';
+COMMENT ON COLUMN longbow_stat_storage.reserved_position IS 'where the next record goes';
+COMMENT ON COLUMN longbow_stat_storage.durable_position IS 'everything before it is on disk';
+COMMENT ON COLUMN longbow_stat_storage.lag_bytes IS 'bytes logged that are not on disk yet';
+COMMENT ON COLUMN longbow_stat_storage.no_space IS 'records given up because the buffer stayed full; their rows are read from the table if need be';
+COMMENT ON COLUMN longbow_stat_storage.skipped IS 'records not logged: after an error, or with backend none';
+COMMENT ON COLUMN longbow_stat_storage.errors IS 'errors that stopped the log for a while';
+COMMENT ON COLUMN longbow_stat_storage.last_error IS 'the last of them';
+COMMENT ON COLUMN longbow_stat_storage.takeovers IS 'writes that another session finished';
+
+CREATE FUNCTION longbow_gc_stats(
+    OUT indexes bigint, OUT pending_rows bigint, OUT delta_bytes bigint, OUT delta_bytes_used bigint, OUT rounds bigint,
+    OUT rows_merged bigint, OUT rows_stale bigint, OUT rows_unknown bigint, OUT round_p50_ms float8, OUT round_p99_ms float8,
+    OUT pauses bigint, OUT pause_seconds_total float8, OUT pause_p50_ms float8, OUT pause_p99_ms float8,
+    OUT worker_slot_missing boolean)
+  AS 'MODULE_PATHNAME', 'longbow_gc_stats' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION longbow_gc_stats() IS 'figures of pending rows and their merge since the server''s start: see the view longbow_stat_gc';
+
+CREATE VIEW longbow_stat_gc AS SELECT * FROM longbow_gc_stats();
+COMMENT ON VIEW longbow_stat_gc IS
+  'one row: pending rows of all databases and their merge since the server''s start; NULL without shared_preload_libraries = ''longbow''';
+COMMENT ON COLUMN longbow_stat_gc.indexes IS 'indexes that have, or had, pending rows in memory';
+COMMENT ON COLUMN longbow_stat_gc.pending_rows IS 'rows waiting to go into their trees';
+COMMENT ON COLUMN longbow_stat_gc.delta_bytes IS 'shared memory for their codes (longbow.delta_memory)';
+COMMENT ON COLUMN longbow_stat_gc.delta_bytes_used IS 'what of it is in use';
+COMMENT ON COLUMN longbow_stat_gc.rounds IS 'rounds of merging, by workers, VACUUM and longbow_merge()';
+COMMENT ON COLUMN longbow_stat_gc.rows_merged IS 'rows that went into trees';
+COMMENT ON COLUMN longbow_stat_gc.rows_stale IS 'entries passed over because their rows were gone';
+COMMENT ON COLUMN longbow_stat_gc.rows_unknown IS 'rows whose vectors could not be read: searches leave them to the executor until VACUUM';
+COMMENT ON COLUMN longbow_stat_gc.round_p50_ms IS 'median length of a round, milliseconds';
+COMMENT ON COLUMN longbow_stat_gc.round_p99_ms IS '99th percentile of that';
+COMMENT ON COLUMN longbow_stat_gc.pauses IS 'flushes that put their rows into the tree themselves because memory was full';
+COMMENT ON COLUMN longbow_stat_gc.pause_seconds_total IS 'their time';
+COMMENT ON COLUMN longbow_stat_gc.pause_p50_ms IS 'median of it, milliseconds';
+COMMENT ON COLUMN longbow_stat_gc.pause_p99_ms IS '99th percentile of it';
+COMMENT ON COLUMN longbow_stat_gc.worker_slot_missing IS 'the last worker could not be started: raise max_worker_processes';
+
+CREATE FUNCTION longbow_wal_dump(segment bigint, OUT "position" bigint, OUT length integer, OUT database oid, OUT filenode oid,
+    OUT incarnation bigint, OUT rows integer, OUT dims integer, OUT compressed boolean, OUT raw_bytes integer,
+    OUT stored_bytes integer, OUT status text) RETURNS SETOF record
+  AS 'MODULE_PATHNAME', 'longbow_wal_dump' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+REVOKE EXECUTE ON FUNCTION longbow_wal_dump(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION longbow_wal_dump(bigint) IS
+  'records of one segment of the side WAL (files under longbow/wal in the data directory, named by the segment''s number in hexadecimal); the last row says why there are no more; superuser only';
