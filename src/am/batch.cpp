@@ -177,6 +177,8 @@ void put_rows(Relation index, pg::RelationStore& store, const tree::Space& space
   if (rows.empty()) return;
   const bool listed = takes_pending(index);
   if (listed && append_pending_rows(index, store, space, rows, watch, memory)) return;
+  // Memory that an index no longer needs may be all that is wanted.
+  if (listed && pg::call([] { return forget_gone(); }) && append_pending_rows(index, store, space, rows, watch, memory)) return;
   const PauseClock clock(listed);
   std::pmr::vector<tree::NewRow> direct(&memory);
   for (const FlushRow& r : rows) direct.push_back(r.row);

@@ -120,6 +120,17 @@ void fill(pg::Delta& delta, const OldEntries& old, VectorFetch& vectors, const t
 
 bool takes_pending(Relation index) { return pg::have_shared_memory() && !RelationUsesLocalBuffers(index); }
 
+bool forget_gone() {
+  bool any = false;
+  for (int i = 0; i < pg::kMostDeltaIndexes; i++) {
+    const pg::DeltaIndex& e = pg::shared_parts.delta->index[i];
+    if (!e.used || lb_database(e.file) != MyDatabaseId || OidIsValid(lb_relation_of_file(e.file))) continue;
+    pg::forget_delta(i);
+    any = true;
+  }
+  return any;
+}
+
 bool append_pending_rows(Relation index, tree::PageStore& store, const tree::Space& space, std::span<const FlushRow> rows,
                          tree::InsertWatch& watch, std::pmr::memory_resource& memory) {
   pg::Delta delta = pg::Delta::of(index, space, true);

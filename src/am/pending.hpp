@@ -28,6 +28,10 @@ bool takes_pending(Relation index);
 bool append_pending_rows(Relation index, tree::PageStore& store, const tree::Space& space, std::span<const FlushRow> rows,
                          tree::InsertWatch& watch, std::pmr::memory_resource& memory);
 
+// Forgets entries of the delta whose file no relation of this database has: dropped, truncated, rebuilt, or rolled back. One
+// whose creator has not committed yet is forgotten too: its rows are then read from its list. Returns whether there were any.
+bool forget_gone();
+
 // Counts the time of a flush that goes straight into the tree though its index has a pending list.
 class PauseClock {
  public:

@@ -293,18 +293,6 @@ List* list_indexes() {
   return result;
 }
 
-// Forgets entries of the delta whose file no relation of this database has: dropped, truncated, rebuilt, or rolled back. One
-// whose creator has not committed yet is forgotten too: its rows are then read from its list.
-void forget_gone(Oid database) {
-  for (int i = 0; i < pg::kMostDeltaIndexes; i++) {
-    const pg::DeltaIndex& e = pg::shared_parts.delta->index[i];
-    if (!e.used || lb_database(e.file) != database) continue;
-    StartTransactionCommand();
-    if (!OidIsValid(lb_relation_of_file(e.file))) pg::forget_delta(i);
-    CommitTransactionCommand();
-  }
-}
-
 void work(Oid database) {
   Worker w{database, 4096};
   List* indexes = list_indexes();
@@ -318,7 +306,9 @@ void work(Oid database) {
       }
     }
   }
-  forget_gone(database);
+  StartTransactionCommand();
+  forget_gone();
+  CommitTransactionCommand();
 }
 
 }  // namespace

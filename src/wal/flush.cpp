@@ -33,6 +33,7 @@ constexpr std::uint64_t kOwnFlightUs = 400;
 constexpr std::uint64_t kGapSleepUs = 50;
 constexpr std::uint64_t kGapLimitUs = 1'000'000;
 constexpr int kDirect = O_DIRECT;
+constexpr int kTakenOver = 1;  // no errno
 
 std::uint64_t make_word(bool parked) noexcept {
   const auto pid = static_cast<std::uint64_t>(::getpid()) & kPidMask;
@@ -70,6 +71,12 @@ void Log::set_parked(bool parked) noexcept {
 
 void Log::give_up_lead(std::uint64_t word) noexcept {
   shared_->leader.compare_exchange_strong(word, 0);  // fails if it was taken over
+}
+
+// Asked once the bytes are pinned: if so, nobody has freed them. Who was taken over while it made a segment must not
+// write, since by now the ring may hold later records in their place.
+bool Log::still_mine(const Extent& extent, std::uint64_t word) const noexcept {
+  return shared_->leader.load() == word && shared_->durable.load() <= extent.begin;
 }
 
 void Log::close_file() noexcept {
@@ -153,11 +160,18 @@ Log::Step Log::write_now(std::uint64_t word) noexcept {
     return Step::nothing;
   }
   int file = file_for(segment_of(extent.from));
+  const int slot = shared_->pin(extent.from);
+  if (!still_mine(extent, word)) {
+    shared_->unpin(slot, extent.from);
+    give_up_lead(word);
+    return Step::moved;
+  }
   int error = file < 0 ? file : write_extent(file, extent, 0);
   if (error == -EINVAL && refuses_direct()) {
     file = file_for(segment_of(extent.from));
     error = file < 0 ? file : write_extent(file, extent, 0);
   }
+  shared_->unpin(slot, extent.from);
   if (error == 0 && (file_flags_ & O_DSYNC) == 0) {
     shared_->counters.fsyncs.add();
     do error = store_.files().fdatasync(file);
@@ -182,6 +196,12 @@ Log::Step Log::begin_flight(std::uint64_t word) noexcept {
     give_up_lead(word);
     return Step::moved;
   }
+  flight_pin_ = shared_->pin(flight_.from);
+  if (flight_pin_ < 0 || !still_mine(flight_, word)) {
+    shared_->unpin(flight_pin_, flight_.from);
+    give_up_lead(word);
+    return Step::nothing;
+  }
   iovec* const pieces = uring().pieces();
   unsigned count = 0;
   for (std::uint64_t at = flight_.from; at < flight_.to; ++count) {
@@ -198,7 +218,9 @@ Log::Step Log::begin_flight(std::uint64_t word) noexcept {
     return Step::pending;
   }
   // No room in the kernel for a request: the same write without the ring.
-  settle(flight_, flight_generation_, flight_started_, write_extent(file, flight_, 0));
+  const int error = write_extent(file, flight_, 0);
+  shared_->unpin(flight_pin_, flight_.from);
+  settle(flight_, flight_generation_, flight_started_, error);
   give_up_lead(word);
   wake_all();
   return Step::moved;
@@ -210,6 +232,7 @@ int Log::finish_short(int result) noexcept {
   if (result >= 0 && static_cast<std::size_t>(result) == wanted) return 0;
   if (result == -EINVAL && refuses_direct()) result = 0;
   if (result < 0 && result != -EINTR && result != -EAGAIN && result != -ECANCELED) return result;
+  if (!still_mine(flight_, flight_word_)) return kTakenOver;  // who took over writes it whole
   // Under O_DIRECT the rest must begin with a block.
   const std::size_t done = result < 0 ? 0 : static_cast<std::size_t>(result) & ~(kBlock - 1);
   const int file = file_for(segment_of(flight_.from));
@@ -225,7 +248,9 @@ Log::Step Log::end_flight(std::uint64_t timeout_us) noexcept {
     return Step::pending;
   }
   in_flight_ = false;
-  settle(flight_, flight_generation_, flight_started_, finish_short(store_.files().ring_result(result)));
+  const int error = finish_short(store_.files().ring_result(result));
+  shared_->unpin(flight_pin_, flight_.from);
+  if (error != kTakenOver) settle(flight_, flight_generation_, flight_started_, error);
   give_up_lead(flight_word_);
   wake_all();
   return Step::moved;
@@ -268,10 +293,8 @@ bool Log::help(std::uint32_t seen, std::uint64_t left_us) noexcept {
   if (step != Step::nothing) return step == Step::moved;
   // Whoever reserved the front has been preempted, mostly: give it the processor.
   ::sched_yield();
-  if (shared_->gap()) {
-    note_gap();
-    sleep(seen, std::min(left_us, kGapSleepUs));
-  }
+  note_gap();
+  sleep(seen, std::min(left_us, kGapSleepUs));
   return false;
 }
 

@@ -9,6 +9,8 @@
 #include <cstring>
 #include <new>
 
+#include "wal/clock.hpp"
+
 namespace longbow::wal {
 namespace {
 
@@ -96,6 +98,7 @@ std::uint64_t LogShared::reserve(std::size_t length) noexcept {
     const std::uint64_t kept = block_start(durable.load(std::memory_order_acquire));
     // A difference below zero, seen while the log moves to a new segment, is huge and fails as well.
     if (end - kept > ring_bytes_) return 0;
+    if (end - pinned(kept, false) > ring_bytes_ && end - pinned(kept, true) > ring_bytes_) return 0;
     if (!reserved.compare_exchange_weak(from, end, std::memory_order_acq_rel, std::memory_order_relaxed)) continue;
     if (crosses && !at_end(from)) publish_filler(kRecordPad, from, segment_end(from) - from);
     return start;
@@ -182,6 +185,34 @@ void LogShared::advance_durable(std::uint64_t to) noexcept {
   std::uint64_t now = durable.load(std::memory_order_relaxed);
   while (now < to && !durable.compare_exchange_weak(now, to, std::memory_order_acq_rel, std::memory_order_relaxed)) {
   }
+}
+
+int LogShared::pin(std::uint64_t from) noexcept {
+  for (int slot = 0; slot < kPins; ++slot) {
+    std::uint64_t free = 0;
+    if (pins_[slot].from.load(std::memory_order_relaxed) != 0) continue;
+    pins_[slot].since_us.store(now_us());
+    if (pins_[slot].from.compare_exchange_strong(free, from)) return slot;
+  }
+  return -1;
+}
+
+void LogShared::unpin(int slot, std::uint64_t from) noexcept {
+  if (slot >= 0) pins_[slot].from.compare_exchange_strong(from, 0);
+}
+
+std::uint64_t LogShared::pinned(std::uint64_t kept, bool drop) noexcept {
+  std::uint64_t least = kept;
+  for (Pin& pin : pins_) {
+    std::uint64_t from = pin.from.load();
+    if (from == 0 || from >= least) continue;
+    if (drop && now_us() - pin.since_us.load() > kPinUs) {
+      pin.from.compare_exchange_strong(from, 0);
+      continue;
+    }
+    least = from;
+  }
+  return least;
 }
 
 bool LogShared::lost(std::uint64_t position) const noexcept {
