@@ -59,6 +59,7 @@ class PendingIndex final : public tree::VectorSource, public tree::PendingSource
     tree::read_pending(index.store, 0, reader);
     const tree::DeltaLayout layout = tree::delta_layout(index.space);
     std::vector<std::vector<std::uint8_t>> blocks;
+    const auto parts = [&](std::size_t b) { return tree::DeltaBlock{blocks[b].data(), blocks[b].data() + layout.block_bytes}; };
     tree::DeltaEncoder encoder(index.space, index.memory);
     Vector prepared(index.space.dims());
     std::size_t lane = tree::kDeltaRows;
@@ -67,14 +68,14 @@ class PendingIndex final : public tree::VectorSource, public tree::PendingSource
         visitor.bare(id_of(number));
         continue;
       }
-      if (lane == tree::kDeltaRows) blocks.emplace_back(layout.bytes), lane = 0;
+      if (lane == tree::kDeltaRows) blocks.emplace_back(layout.block_bytes + tree::kDeltaRows * layout.refine_bytes), lane = 0;
       const tree::PreparedRow how = index.space.prepare_row(vectors_.at(number).data(), prepared.data());
       encoder.clear();
       encoder.add(id_of(number), prepared.data(), how.norm, how.raw_norm);
-      tree::put_delta_row(index.space, layout, blocks.back().data(), lane++, encoder[0]);
+      tree::put_delta_row(layout, parts(blocks.size() - 1), lane++, encoder[0]);
     }
     for (std::size_t b = 0; b < blocks.size(); ++b)
-      visitor.block(blocks[b].data(), b + 1 == blocks.size() ? (1U << lane) - 1 : 0xFFFFU);
+      visitor.block(parts(b), b + 1 == blocks.size() ? (1U << lane) - 1 : 0xFFFFU);
     visitor.finish();
   }
 

@@ -23,13 +23,13 @@ constexpr std::size_t kFillTogether = 256;
 class Publisher final : public tree::PendingWatch {
  public:
   Publisher(pg::Delta& delta, const tree::Space& space, const tree::DeltaEncoder& codes, tree::InsertWatch& watch)
-      : delta_(delta), space_(space), layout_(tree::delta_layout(space)), codes_(codes), watch_(watch) {}
+      : delta_(delta), layout_(tree::delta_layout(space)), codes_(codes), watch_(watch) {}
   void appended(std::size_t first, std::size_t count, std::uint64_t ordinal) noexcept override {
     const pg::SharedLock lock(delta_.chunks_lock(), LW_SHARED);
     for (std::size_t i = first; i < first + count; ++i, ++ordinal) {
       std::size_t lane = 0;
-      std::uint8_t* block = delta_.block_of(ordinal, lane);
-      if (block != nullptr) tree::put_delta_row(space_, layout_, block, lane, codes_[i]);
+      const tree::DeltaBlock block = delta_.block_of(ordinal, lane);
+      if (block.codes != nullptr) tree::put_delta_row(layout_, block, lane, codes_[i]);
       watch_.done(i);
     }
     delta_.entry().next = ordinal;
@@ -37,7 +37,6 @@ class Publisher final : public tree::PendingWatch {
 
  private:
   pg::Delta& delta_;
-  const tree::Space& space_;
   tree::DeltaLayout layout_;
   const tree::DeltaEncoder& codes_;
   tree::InsertWatch& watch_;
@@ -46,6 +45,16 @@ class Publisher final : public tree::PendingWatch {
 tree::RowId slot_row(const tree::LeafFactors& f, std::size_t lane) {
   const auto offset = std::atomic_ref(const_cast<std::uint16_t&>(f.row_offset[lane])).load(std::memory_order_acquire);
   return {f.row_block[lane], offset};
+}
+
+// A bit a row that is there.
+std::uint32_t rows_there(const tree::LeafFactors& f) {
+  std::uint16_t offset[tree::kDeltaRows];
+  std::memcpy(offset, f.row_offset, sizeof offset);
+  std::atomic_thread_fence(std::memory_order_acquire);
+  std::uint32_t mask = 0;
+  for (std::uint32_t lane = 0; lane < tree::kDeltaRows; ++lane) mask |= static_cast<std::uint32_t>(offset[lane] != 0) << lane;
+  return mask;
 }
 
 // Entries of the list below an ordinal, without the dead.
@@ -77,9 +86,9 @@ void fill(pg::Delta& delta, const OldEntries& old, VectorFetch& vectors, const t
   const tree::DeltaLayout layout = tree::delta_layout(space);
   const auto missing = [&](std::size_t i) {
     std::size_t lane = 0;
-    const std::uint8_t* block = delta.block_of(old.ordinal[i], lane);
-    if (block == nullptr) return true;
-    const auto& f = *reinterpret_cast<const tree::LeafFactors*>(block + layout.factors);
+    const tree::DeltaBlock block = delta.block_of(old.ordinal[i], lane);
+    if (block.codes == nullptr) return true;
+    const auto& f = *reinterpret_cast<const tree::LeafFactors*>(block.codes + layout.factors);
     return slot_row(f, lane) != tree::RowId{old.found[i].block, old.found[i].offset};
   };
   std::pmr::vector<std::size_t> todo(&memory), some(&memory);
@@ -110,8 +119,8 @@ void fill(pg::Delta& delta, const OldEntries& old, VectorFetch& vectors, const t
     const pg::SharedLock chunks(delta.chunks_lock(), LW_SHARED);
     for (std::size_t i = 0; i < some.size(); ++i) {
       std::size_t lane = 0;
-      std::uint8_t* block = delta.block_of(old.ordinal[some[i]], lane);
-      if (block != nullptr) tree::put_delta_row(space, layout, block, lane, codes[i]);
+      const tree::DeltaBlock block = delta.block_of(old.ordinal[some[i]], lane);
+      if (block.codes != nullptr) tree::put_delta_row(layout, block, lane, codes[i]);
     }
   }
 }
@@ -177,10 +186,15 @@ bool visit_delta(pg::Delta& delta, std::uint64_t from, std::uint64_t covered, co
   };
   const pg::SharedLock lock(delta.chunks_lock(), LW_SHARED);
   if (!delta.still_ours()) return false;
-  delta.for_each_block(from, ~std::uint64_t{0}, [&](const std::uint8_t* block, std::uint64_t first) {
-    const auto& f = *reinterpret_cast<const tree::LeafFactors*>(block + layout.factors);
+  delta.for_each_block(from, ~std::uint64_t{0}, [&](tree::DeltaBlock block, std::uint64_t first) {
+    const auto& f = *reinterpret_cast<const tree::LeafFactors*>(block.codes + layout.factors);
     std::uint32_t mask = 0;
     bare_below(first);
+    if (first >= covered && first >= from) {
+      mask = rows_there(f);
+      if (mask != 0) visitor.block(block, mask);
+      return;
+    }
     for (std::uint32_t lane = 0; lane < tree::kDeltaRows; ++lane) {
       const std::uint64_t ordinal = first + lane;
       const tree::RowId row = slot_row(f, lane);

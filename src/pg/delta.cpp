@@ -15,6 +15,11 @@ DeltaChunk& chunk(std::int32_t number) {
   return reinterpret_cast<DeltaChunk*>(reinterpret_cast<char*>(s) + s->chunk_at)[number];
 }
 
+std::uint8_t* memory(std::int32_t number) {
+  DeltaShared* s = shared_parts.delta;
+  return reinterpret_cast<std::uint8_t*>(s) + s->memory_at + static_cast<Size>(number) * kDeltaChunkBytes;
+}
+
 // Puts a chunk into an entry's list, which is in the order of ordinals.
 void insert_chunk(DeltaIndex* entry, std::int32_t c, std::uint64_t first) {
   std::int32_t before = -1, after = entry->first;
@@ -36,6 +41,9 @@ void free_chunks(DeltaIndex* entry, std::uint64_t below) {
   }
 }
 
+// What 16 rows take in a chunk.
+Size bytes_of_rows(const tree::DeltaLayout& layout) { return layout.block_bytes + tree::kDeltaRows * layout.refine_bytes; }
+
 DeltaIndex* find(const LbLocator& file) {
   for (DeltaIndex& e : shared_parts.delta->index)
     if (e.used && lb_same_file(e.file, file)) return &e;
@@ -45,8 +53,10 @@ DeltaIndex* find(const LbLocator& file) {
 void begin(DeltaIndex* e, const LbLocator& file, const tree::Space& space) {
   e->file = file;
   e->incarnation = space.meta.incarnation;
-  e->block_bytes = static_cast<std::uint32_t>(tree::delta_layout(space).bytes);
-  e->chunk_rows = static_cast<std::uint32_t>(kDeltaChunkBytes / e->block_bytes * tree::kDeltaRows);
+  const tree::DeltaLayout layout = tree::delta_layout(space);
+  e->block_bytes = static_cast<std::uint32_t>(layout.block_bytes);
+  e->refine_bytes = static_cast<std::uint32_t>(layout.refine_bytes);
+  e->chunk_rows = static_cast<std::uint32_t>(kDeltaChunkBytes / bytes_of_rows(layout) * tree::kDeltaRows);
   e->covered = 0;
   e->from = space.meta.pending_from;
   e->next = space.meta.pending_from;
@@ -77,9 +87,11 @@ void init_delta(DeltaShared* shared, Size memory) {
 
 DeltaChunk& Delta::chunk(std::int32_t number) noexcept { return pg::chunk(number); }
 
-std::uint8_t* Delta::memory(std::int32_t number) noexcept {
-  DeltaShared* s = shared_parts.delta;
-  return reinterpret_cast<std::uint8_t*>(s) + s->memory_at + static_cast<Size>(number) * kDeltaChunkBytes;
+tree::DeltaBlock Delta::block(std::int32_t number, std::uint64_t row) const noexcept {
+  std::uint8_t* at = memory(number);
+  const Size blocks = entry_->chunk_rows / tree::kDeltaRows;
+  return {at + row / tree::kDeltaRows * entry_->block_bytes,
+          at + blocks * entry_->block_bytes + row / tree::kDeltaRows * tree::kDeltaRows * entry_->refine_bytes};
 }
 
 LWLock* Delta::append_lock() const noexcept { return &shared_parts.locks[1 + 2 * number_of(entry_)].lock; }
@@ -89,7 +101,7 @@ Delta Delta::of(Relation index, const tree::Space& space, bool create) {
   Delta delta;
   delta.file_ = lb_locator(index);
   delta.incarnation_ = space.meta.incarnation;
-  if (!have_shared_memory() || space.dims() == 0 || tree::delta_layout(space).bytes > kDeltaChunkBytes) return delta;
+  if (!have_shared_memory() || space.dims() == 0 || bytes_of_rows(tree::delta_layout(space)) > kDeltaChunkBytes) return delta;
   bool other = false;
   {
     const SharedLock lock(table_lock(), LW_SHARED);
@@ -144,22 +156,22 @@ bool Delta::reserve(std::uint64_t from, std::uint64_t count) {
   return true;
 }
 
-std::uint8_t* Delta::block_of(std::uint64_t ordinal, std::size_t& lane) noexcept {
+tree::DeltaBlock Delta::block_of(std::uint64_t ordinal, std::size_t& lane) noexcept {
   const std::uint64_t first = ordinal / entry_->chunk_rows * entry_->chunk_rows;
   for (std::int32_t c = entry_->first; c >= 0; c = chunk(c).next) {
     if (chunk(c).first != first) continue;
     lane = (ordinal - first) % tree::kDeltaRows;
-    return memory(c) + (ordinal - first) / tree::kDeltaRows * entry_->block_bytes;
+    return block(c, ordinal - first);
   }
-  return nullptr;
+  return {nullptr, nullptr};
 }
 
 void Delta::drop_row(std::uint64_t ordinal, const tree::DeltaLayout& layout) {
   const SharedLock lock(chunks_lock(), LW_SHARED);
   if (!still_ours()) return;
   std::size_t lane = 0;
-  std::uint8_t* block = block_of(ordinal, lane);
-  if (block != nullptr) tree::drop_delta_row(layout, block, lane);
+  const tree::DeltaBlock block = block_of(ordinal, lane);
+  if (block.codes != nullptr) tree::drop_delta_row(layout, block, lane);
 }
 
 void Delta::note_logged(std::uint64_t position) noexcept {

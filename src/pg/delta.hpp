@@ -1,7 +1,7 @@
 // The delta in shared memory: codes of pending rows, by index and ordinal.
 //
-// Memory is divided into chunks; a chunk holds consecutive ordinals of one index in blocks of 16 (tree/delta.hpp). An
-// index that has pending rows has an entry in a table. From its `covered` ordinal on every entry of its list is in
+// Memory is divided into chunks; a chunk holds consecutive ordinals of one index in blocks of 16 (tree/delta.hpp): first
+// all blocks' codes, which a query reads one after another, then their refine codes. An index that has pending rows has an entry in a table. From its `covered` ordinal on every entry of its list is in
 // the delta or belongs to a flush that is still under way, whose transaction no reader's snapshot can see; below it slots
 // may be empty, and the list itself says what is pending.
 //
@@ -28,7 +28,7 @@ struct DeltaIndex {
   LbLocator file;
   bool used;
   std::uint64_t incarnation;
-  std::uint32_t block_bytes, chunk_rows;
+  std::uint32_t block_bytes, refine_bytes, chunk_rows;
   std::atomic<std::uint64_t> covered;  // 0: nothing is covered yet. Changed under `append`.
   std::int32_t first;        // chunk, in the order of their ordinals, -1 = none
   std::atomic<std::uint64_t> from, next;  // of the list, as seen last
@@ -72,8 +72,8 @@ class Delta {
 
   // Under `append`: makes room for the ordinals [from, from + count); false if memory is out.
   bool reserve(std::uint64_t from, std::uint64_t count);
-  // Under `chunks`: the block of an ordinal and its lane, nullptr if there is no chunk.
-  std::uint8_t* block_of(std::uint64_t ordinal, std::size_t& lane) noexcept;
+  // Under `chunks`: the block of an ordinal and its lane; `codes` is nullptr if there is no chunk.
+  tree::DeltaBlock block_of(std::uint64_t ordinal, std::size_t& lane) noexcept;
   // Makes readers not see a row any more.
   void drop_row(std::uint64_t ordinal, const tree::DeltaLayout& layout);
   // Keeps the side WAL from this position on for the index's sake; 0 says nothing.
@@ -87,7 +87,7 @@ class Delta {
     for (std::int32_t c = entry_->first; c >= 0; c = chunk(c).next) {
       const std::uint64_t first = chunk(c).first;
       for (std::uint32_t row = 0; row < entry_->chunk_rows; row += step)
-        if (first + row + step > from && first + row < end) f(memory(c) + Size{row / step} * entry_->block_bytes, first + row);
+        if (first + row + step > from && first + row < end) f(block(c, row), first + row);
     }
   }
   // Whether the entry is still this index's: to be looked at under one of its locks.
@@ -98,7 +98,8 @@ class Delta {
  private:
   Delta() = default;
   static DeltaChunk& chunk(std::int32_t number) noexcept;
-  static std::uint8_t* memory(std::int32_t number) noexcept;
+  // The block of a chunk's row.
+  [[nodiscard]] tree::DeltaBlock block(std::int32_t number, std::uint64_t row) const noexcept;
 
   DeltaIndex* entry_ = nullptr;
   LbLocator file_{};

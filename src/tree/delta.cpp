@@ -1,29 +1,32 @@
 // Layout and filling of the delta's blocks.
 #include "longbow/tree/delta.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 
-#include "writer.hpp"
+#include "longbow/quant/code.hpp"
 
 namespace longbow::tree {
 
 DeltaLayout delta_layout(const Space& space) noexcept {
   DeltaLayout layout{};
-  layout.factors = space.leaf.groups * 64;
-  layout.refine = layout.factors + sizeof(LeafFactors);
+  layout.geometry.dims = space.dims();
+  layout.geometry.bits = std::max(1U, space.leaf.bits / 2);
+  layout.geometry.groups = quant::groups(space.dims(), layout.geometry.bits);
+  layout.factors = layout.geometry.groups * 64;
+  layout.block_bytes = (layout.factors + sizeof(LeafFactors) + 63) / 64 * 64;
   layout.refine_bytes = (sizeof(quant::RefineFactors) + space.dims() + 3) / 4 * 4;
-  layout.bytes = (layout.refine + kDeltaRows * layout.refine_bytes + 63) / 64 * 64;
   return layout;
 }
 
-void put_delta_row(const Space& space, const DeltaLayout& layout, std::uint8_t* block, std::size_t lane,
-                   const DeltaRow& row) noexcept {
-  quant::put_row(block, static_cast<unsigned>(lane), space.leaf.bits, row.scan_codes, space.dims(), 0, space.leaf.groups);
-  std::uint8_t* refine = block + layout.refine + lane * layout.refine_bytes;
+void put_delta_row(const DeltaLayout& layout, DeltaBlock block, std::size_t lane, const DeltaRow& row) noexcept {
+  const Geometry& g = layout.geometry;
+  quant::put_row(block.codes, static_cast<unsigned>(lane), g.bits, row.scan_codes, g.dims, 0, g.groups);
+  std::uint8_t* refine = block.refine + lane * layout.refine_bytes;
   std::memcpy(refine, &row.refine, sizeof row.refine);
-  std::memcpy(refine + sizeof row.refine, row.refine_codes, space.dims());
-  auto& f = *reinterpret_cast<LeafFactors*>(block + layout.factors);
+  std::memcpy(refine + sizeof row.refine, row.refine_codes, g.dims);
+  auto& f = *reinterpret_cast<LeafFactors*>(block.codes + layout.factors);
   f.add[lane] = row.scan.add;
   f.scale[lane] = row.scan.scale;
   f.row_block[lane] = row.row.block;
@@ -31,13 +34,19 @@ void put_delta_row(const Space& space, const DeltaLayout& layout, std::uint8_t* 
 }
 
 DeltaEncoder::DeltaEncoder(const Space& space, std::pmr::memory_resource& memory)
-    : space_(space), encoder_(space, memory), zero_(space.dims(), 0.0F, &memory), rows_(&memory), codes_(&memory) {}
+    : space_(space),
+      bits_(delta_layout(space).geometry.bits),
+      zero_(space.dims(), 0.0F, &memory),
+      rows_(&memory),
+      codes_(&memory) {}
 
 void DeltaEncoder::add(RowId row, const float* vector, float norm, float raw_norm) {
-  encoder_.encode(vector, zero_.data(), norm, raw_norm, 0);
-  rows_.push_back({row, encoder_.scan(), encoder_.refine(), nullptr, nullptr});
-  codes_.insert(codes_.end(), encoder_.scan_codes(), encoder_.scan_codes() + space_.dims());
-  codes_.insert(codes_.end(), encoder_.refine_codes(), encoder_.refine_codes() + space_.dims());
+  const std::size_t n = space_.dims(), at = codes_.size();
+  codes_.resize(at + 2 * n);
+  std::uint8_t* codes = codes_.data() + at;
+  // The residual of a centroid of zeros is the vector itself.
+  const quant::ScanFactors scan = quant::encode_scan(space_.metric(), bits_, vector, zero_.data(), n, codes);
+  rows_.push_back({row, scan, quant::encode_refine(space_.metric(), vector, n, norm, raw_norm, 0, codes + n), nullptr, nullptr});
 }
 
 DeltaRow DeltaEncoder::operator[](std::size_t i) const noexcept {
@@ -47,8 +56,8 @@ DeltaRow DeltaEncoder::operator[](std::size_t i) const noexcept {
   return row;
 }
 
-void drop_delta_row(const DeltaLayout& layout, std::uint8_t* block, std::size_t lane) noexcept {
-  auto& f = *reinterpret_cast<LeafFactors*>(block + layout.factors);
+void drop_delta_row(const DeltaLayout& layout, DeltaBlock block, std::size_t lane) noexcept {
+  auto& f = *reinterpret_cast<LeafFactors*>(block.codes + layout.factors);
   std::atomic_ref(f.row_offset[lane]).store(0, std::memory_order_release);
 }
 

@@ -21,6 +21,8 @@ constexpr float kFar = std::numeric_limits<float>::max();
 constexpr int kMostRestarts = 16;
 constexpr double kFirstWaveRows = 10;
 constexpr double kWaveGrowth = 4;
+// Pending rows are kept by coarser codes than the tree's: as many more are refined.
+constexpr std::size_t kPendingKeep = 4;
 
 constexpr std::uint64_t key_of(RowId row) noexcept { return std::uint64_t{row.block} << 16 | row.offset; }
 
@@ -65,6 +67,7 @@ struct Search::State {
         centroid(&memory),
         codes(&memory),
         pending_codes(&memory),
+        pending_pool(&memory),
         bare(&memory),
         seen(memory),
         returned(memory) {}
@@ -89,6 +92,7 @@ struct Search::State {
   std::pmr::vector<float> centroid;
   std::pmr::vector<std::uint8_t> codes;
   std::pmr::vector<std::uint8_t> pending_codes;  // refine factors and codes of pending candidates, copied
+  std::pmr::vector<Candidate> pending_pool;      // of the first wave
   std::pmr::vector<RowId> bare;                  // pending rows that only the executor can place
   mem::FlatSet seen;      // leaves visited
   mem::FlatSet returned;  // rows handed out
@@ -152,7 +156,7 @@ class PendingScorer final : public PendingVisitor {
         layout_(delta_layout(space)),
         keep_(keep),
         block_(with_t(query.block(), t)),
-        scorer_(space.leaf, block_, form_of(space.metric())),
+        scorer_(layout_.geometry, block_, form_of(space.metric())),
         found_(&memory) {
     if (space.metric() == base::Metric::l2 || space.metric() == base::Metric::cosine)
       scorer_.set_base(simd::kernels().inner_product(t, t, space.dims()));
@@ -160,17 +164,17 @@ class PendingScorer final : public PendingVisitor {
       scorer_.set_base(0);
   }
 
-  void block(const std::uint8_t* bytes, std::uint32_t mask) override {
-    const auto& f = *reinterpret_cast<const LeafFactors*>(bytes + layout_.factors);
+  void block(DeltaBlock bytes, std::uint32_t mask) override {
+    const auto& f = *reinterpret_cast<const LeafFactors*>(bytes.codes + layout_.factors);
     alignas(64) float estimate[16];
     scorer_.begin();
-    scorer_.add(bytes, 0, space_.leaf.groups, f.scale);
+    scorer_.add(bytes.codes, 0, layout_.geometry.groups, f.scale);
     const std::uint32_t below = scorer_.score(f.add, f.scale, threshold_, estimate);
     rows_ += static_cast<std::uint64_t>(__builtin_popcount(mask));
     for (mask &= keep_ > 0 ? below : 0xFFFFU; mask != 0; mask &= mask - 1) {
       const auto i = static_cast<std::size_t>(__builtin_ctz(mask));
       const float safe = estimate[i] == estimate[i] ? estimate[i] : kFar;
-      found_.push_back({safe, bytes + layout_.refine + i * layout_.refine_bytes, {f.row_block[i], f.row_offset[i]}});
+      found_.push_back({safe, bytes.refine + i * layout_.refine_bytes, {f.row_block[i], f.row_offset[i]}});
     }
     if (keep_ > 0 && found_.size() >= keep_ * 4) trim();
   }
@@ -230,8 +234,8 @@ class PendingScorer final : public PendingVisitor {
 class PendingIds final : public PendingVisitor {
  public:
   PendingIds(const Space& space, std::pmr::vector<RowId>& bare) : layout_(delta_layout(space)), bare_(bare) {}
-  void block(const std::uint8_t* bytes, std::uint32_t mask) override {
-    const auto& f = *reinterpret_cast<const LeafFactors*>(bytes + layout_.factors);
+  void block(DeltaBlock bytes, std::uint32_t mask) override {
+    const auto& f = *reinterpret_cast<const LeafFactors*>(bytes.codes + layout_.factors);
     for (; mask != 0; mask &= mask - 1) {
       const auto i = static_cast<std::size_t>(__builtin_ctz(mask));
       bare_.push_back({f.row_block[i], f.row_offset[i]});
@@ -261,8 +265,9 @@ void Search::State::take_pending() {
   const auto index = static_cast<std::uint32_t>(visits.size());
   visits.push_back({0, 0, static_cast<std::uint32_t>(leaf_t.size() / n) - 1});
   pending_codes.clear();
-  PendingScorer scorer(space, query, query.vector(), prune ? keep : 0, memory);
-  scorer.set_output(pool, pending_codes, bare, index);
+  pending_pool.clear();
+  PendingScorer scorer(space, query, query.vector(), prune ? keep * kPendingKeep : 0, memory);
+  scorer.set_output(prune ? pending_pool : pool, pending_codes, bare, index);
   const std::size_t before = pool.size();
   options.pending->visit(scorer);
   const auto handed_out = [&](const Candidate& c) { return returned.contains(key_of(c.row)); };
@@ -496,7 +501,12 @@ bool Search::State::run_wave() {
   }
   const bool exhausted = visited >= end && frontier.complete() && visited >= frontier.known();
   if (wave == 0) {
-    take_best(keep, static_cast<std::size_t>(kFirstWaveRows));
+    // Estimates of pending rows are coarser: all that were kept are refined.
+    if (!pending_pool.empty()) {
+      trim();
+      pool.insert(pool.end(), pending_pool.begin(), pending_pool.end());
+    }
+    take_best(keep + pending_pool.size(), static_cast<std::size_t>(kFirstWaveRows));
   } else {
     refine_into_ready(full ? pool.size() : keep);
     if (pool.empty()) {

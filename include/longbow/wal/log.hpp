@@ -103,6 +103,7 @@ class Log {
   // flush.cpp
   [[nodiscard]] bool may_lead(std::uint64_t word) const noexcept;
   bool take_lead(std::uint64_t& word, bool parked) noexcept;
+  bool still_mine(const Extent& extent, std::uint64_t word) const noexcept;
   void set_parked(bool parked) noexcept;
   void give_up_lead(std::uint64_t word) noexcept;
   Step write_group(std::uint64_t word, std::uint64_t timeout_us) noexcept;
@@ -130,6 +131,7 @@ class Log {
   // The write in flight, if any.
   bool in_flight_ = false;
   std::uint32_t flight_generation_ = 0;
+  int flight_pin_ = -1;
   std::uint64_t flight_word_ = 0;
   std::uint64_t flight_started_ = 0;
   Extent flight_ = {};

@@ -89,6 +89,10 @@ class LogShared {
   // Bytes reserved that are not durable.
   [[nodiscard]] std::uint64_t backlog() const noexcept;
   void advance_durable(std::uint64_t to) noexcept;
+  // Keeps the ring's bytes from `from` on while a write reads them, even if another process takes the lead and frees
+  // them: for kPinUs at most, since its owner may have died or sit elsewhere. Returns a slot, or -1 if none is free.
+  int pin(std::uint64_t from) noexcept;
+  void unpin(int slot, std::uint64_t from) noexcept;
   // Whether `position` was lost when the log failed last.
   [[nodiscard]] bool lost(std::uint64_t position) const noexcept;
 
@@ -105,15 +109,24 @@ class LogShared {
   alignas(64) std::atomic<std::uint32_t> wake;  // futex: raised when durable, leader or failed change
   std::atomic<std::uint32_t> sleepers;
   alignas(64) LogCounters counters;
+  static constexpr std::uint64_t kPinUs = 200'000;
 
  private:
   [[nodiscard]] std::byte* byte_at(std::uint64_t position) noexcept;
   [[nodiscard]] const std::byte* byte_at(std::uint64_t position) const noexcept;
   void copy_in(std::uint64_t position, const std::byte* data, std::size_t bytes) noexcept;
+  // The lowest pinned position below `kept`, else `kept`; pins that are too old are dropped if `drop`.
+  std::uint64_t pinned(std::uint64_t kept, bool drop) noexcept;
   void publish_filler(RecordFlag flag, std::uint64_t position, std::size_t length) noexcept;
   [[nodiscard]] bool published(std::uint64_t position) const noexcept;
   [[nodiscard]] std::uint32_t length_at(std::uint64_t position) const noexcept;
 
+  struct Pin {
+    std::atomic<std::uint64_t> from;  // 0: free
+    std::atomic<std::uint64_t> since_us;
+  };
+  static constexpr int kPins = 8;
+  alignas(64) Pin pins_[kPins];
   std::uint64_t system_identifier_;
   std::uint64_t key_;
   std::size_t ring_bytes_;
