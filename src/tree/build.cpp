@@ -132,13 +132,13 @@ void TreeBuilder::add_cluster(const float* centroid, const std::uint8_t* packed,
     const std::uint32_t id = next_id();
     const PageRef head = PageRef::allocate(store_);
     write_leaf(store_, space_, head, {id, 0, centroid, {}}, encoded, memory_);
-    leaves_.push_back({{head.block(), id}, centroid});
+    leaves_.push_back({{head.block(), id}, centroid, spread_of(space_, encoded)});
   }
 }
 
 NodeRef TreeBuilder::write_group(std::uint16_t level, const float* centroid, std::span<const Entry> members) {
   std::pmr::vector<Child> children(&memory_);
-  for (const Entry& e : members) children.push_back({e.node, e.centroid});
+  for (const Entry& e : members) children.push_back({e.node, e.centroid, e.spread});
   const std::uint32_t id = next_id();
   const PageRef head = PageRef::allocate(store_);
   write_inner(store_, space_, head, {id, level, centroid, {}}, children, memory_);
@@ -175,7 +175,7 @@ void TreeBuilder::finish(quant::Watch& watch) {
       for (std::size_t from = 0; from < members[c].size(); from += most) {
         const std::size_t count = std::min(most, members[c].size() - from);
         const float* centroid = centroids.data() + c * n;
-        above.push_back({write_group(height, centroid, {members[c].data() + from, count}), centroid});
+        above.push_back({write_group(height, centroid, {members[c].data() + from, count}), centroid, 0});
       }
     }
     if (above.size() >= level.size()) throw base::Error(base::Errc::internal, "a level of the tree does not shrink");
@@ -188,7 +188,7 @@ void TreeBuilder::finish(quant::Watch& watch) {
     const std::uint32_t id = next_id();
     const PageRef head = PageRef::allocate(store_);
     write_leaf(store_, space_, head, {id, 0, zero.data(), {}}, {}, memory_);
-    level.push_back({{head.block(), id}, nullptr});
+    level.push_back({{head.block(), id}, nullptr, 0});
     meta.leaves = 1;
   }
   meta.root = level[0].node.head;

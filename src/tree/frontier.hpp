@@ -75,6 +75,9 @@ class Frontier {
   // Leaves known for each leaf that is visited: the slack that lets a far inner node's near leaf come in time.
   static constexpr std::size_t kLeavesAhead = 16;
   static constexpr std::size_t kInnerAtLeast = 4;
+  // Of two leaves as far away, the one with the nearer rows is visited first. On GloVe the 94.6 % recall of 100 leaves
+  // took 137 without; weights of 0.3 and 0.6 lose 0.1 to 0.2 % of recall, 1 (the rows' mean distance) more than 0 does.
+  static constexpr float kSpreadWeight = 0.4F;
   // One key in so many is looked at to guess where the wanted ones end.
   static constexpr std::size_t kSampleEvery = 8;
 
@@ -174,7 +177,10 @@ class Frontier {
   static float safe(float key) noexcept { return key == key && key < kTaken ? key : std::numeric_limits<float>::max(); }
 
   // Copies a block of leaves whole; free slots count as taken.
-  void add_leaves(const float* key, const InnerFactors& f, std::size_t count) {
+  void add_leaves(float* key, const InnerFactors& f, std::size_t count) {
+    if (space_.metric() == base::Metric::l2 || space_.metric() == base::Metric::cosine)
+      for (std::size_t i = 0; i < 16; ++i) key[i] += kSpreadWeight * f.spread[i];
+
     heads_.insert(heads_.end(), f.child, f.child + count);
     ids_.insert(ids_.end(), f.child_id, f.child_id + count);
     float safe_key[16];

@@ -48,17 +48,20 @@ PageRef open_inner(PageStore& store, const Space& space, NodeRef node) {
   return head;
 }
 
-// Reads an inner node's children with their centroids.
+// Reads an inner node's children with their centroids and spreads.
 void read_children(PageStore& store, const Space& space, NodeRef node, HeadCopy& head,
                    std::pmr::vector<NodeRef>& children, std::pmr::vector<float>& centroids,
-                   std::pmr::memory_resource& memory) {
+                   std::pmr::vector<float>& spreads, std::pmr::memory_resource& memory) {
   PageRef page(store, node.head, Latch::share);
   if (!is_head_of(space, page.data(), node.node_id, node.head)) throw_corrupted(node.head, "an inner node was expected");
   copy_head(space, page, head);
   const bool whole = for_each_block<InnerFactors>(
       store, space.inner, head, page, nullptr, [&](std::size_t first, const InnerFactors& f) {
-        for (std::size_t i = 0; i < 16 && first + i < head.head.rows; ++i)
-          if (!is_free(f, i)) children.push_back({f.child[i], f.child_id[i]});
+        for (std::size_t i = 0; i < 16 && first + i < head.head.rows; ++i) {
+          if (is_free(f, i)) continue;
+          children.push_back({f.child[i], f.child_id[i]});
+          spreads.push_back(f.spread[i]);
+        }
       });
   if (!whole) throw_corrupted(node.head, "a page of the inner node is not its own");
   centroids.resize(children.size() * space.dims());
@@ -79,8 +82,8 @@ void split_inner(PageStore& store, const Space& space, NodeRef node, std::pmr::m
   const std::size_t n = space.dims();
   HeadCopy head(memory);
   std::pmr::vector<NodeRef> children(&memory);
-  std::pmr::vector<float> centroids(&memory);
-  read_children(store, space, node, head, children, centroids, memory);
+  std::pmr::vector<float> centroids(&memory), spreads(&memory);
+  read_children(store, space, node, head, children, centroids, spreads, memory);
   if (children.size() < 2) throw_corrupted(node.head, "a full inner node has no children");
   const std::uint16_t level = head.head.level;
   make_room_above(store, space, node, level, memory);
@@ -93,11 +96,11 @@ void split_inner(PageStore& store, const Space& space, NodeRef node, std::pmr::m
   for (std::uint32_t s = 0; s < 2; ++s) {
     std::pmr::vector<Child> part(&memory);
     for (std::size_t i = 0; i < children.size(); ++i)
-      if (side[i] == s) part.push_back({children[i], centroids.data() + i * n});
+      if (side[i] == s) part.push_back({children[i], centroids.data() + i * n, spreads[i]});
     const NodeRef sibling{heads[1 - s].block(), ticket.first_id + 1 - s};
     write_inner(store, space, heads[s], {ticket.first_id + s, level, middle.data() + s * n, {ticket.birth, sibling}},
                 part, memory);
-    what.to[s] = {{heads[s].block(), ticket.first_id + s}, middle.data() + s * n};
+    what.to[s] = {{heads[s].block(), ticket.first_id + s}, middle.data() + s * n, 0};
   }
   {
     const PageRef old_head = open_inner(store, space, node);
@@ -225,6 +228,7 @@ void link_replacement(PageStore& store, const Space& space, const PageRef& old_h
     const std::size_t at = slot[s] % 16;
     f.add[at] = scan[s].add;
     f.scale[at] = scan[s].scale;
+    f.spread[at] = what.to[s].spread;
     f.child[at] = what.to[s].node.head;
     f.child_id[at] = what.to[s].node.node_id;
   }

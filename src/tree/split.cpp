@@ -126,9 +126,9 @@ bool split_leaf(PageStore& store, const Space& space, NodeRef leaf, std::pmr::me
       const float* centroid = centroids.data() + s * n;
       const std::uint32_t id = ticket.first_id + s;
       const NodeRef sibling{heads[1 - s].block(), ticket.first_id + 1 - s};
-      write_leaf(store, space, heads[s], {id, 0, centroid, {ticket.birth, sibling}},
-                 encoder.encode(rows, side.data(), s, centroid), memory);
-      what.to[s] = {{heads[s].block(), id}, centroid};
+      const std::span<const EncodedRow> part = encoder.encode(rows, side.data(), s, centroid);
+      write_leaf(store, space, heads[s], {id, 0, centroid, {ticket.birth, sibling}}, part, memory);
+      what.to[s] = {{heads[s].block(), id}, centroid, spread_of(space, part)};
     }
   }
   {

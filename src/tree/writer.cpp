@@ -1,6 +1,8 @@
 // Fills the pages of new nodes.
 #include "writer.hpp"
 
+#include <limits>
+
 namespace longbow::tree {
 
 namespace {
@@ -171,6 +173,21 @@ void write_leaf(PageStore& store, const Space& space, const PageRef& head, const
   write_head(store, g, head, identity, rows.size(), directory, fill);
 }
 
+float spread_of(const Space& space, std::span<const EncodedRow> rows) noexcept {
+  double sum = 0;
+  for (const EncodedRow& row : rows) {
+    // In quarters of a squared step, which are whole: a code's value is half of 2 u - 255.
+    std::int64_t quarters = 0;
+    for (std::size_t i = 0; i < space.dims(); ++i) {
+      const int twice = 2 * static_cast<int>(row.refine_codes[i]) - 255;
+      quarters += twice * twice;
+    }
+    sum += 0.25 * static_cast<double>(quarters) * static_cast<double>(row.refine.step) * static_cast<double>(row.refine.step);
+  }
+  const double mean = rows.empty() ? 0.0 : sum / static_cast<double>(rows.size());
+  return mean < static_cast<double>(std::numeric_limits<float>::max()) ? static_cast<float>(mean) : 0.0F;
+}
+
 quant::ScanFactors encode_child(const Space& space, const float* parent, const float* child, float* residual,
                                 std::uint8_t* codes) {
   simd::kernels().subtract(child, parent, residual, space.dims());
@@ -192,6 +209,7 @@ void write_inner(PageStore& store, const Space& space, const PageRef& head, cons
     auto& f = *reinterpret_cast<InnerFactors*>(page + place.factors);
     f.add[slot % 16] = scan.add;
     f.scale[slot % 16] = scan.scale;
+    f.spread[slot % 16] = children[slot].spread;
     f.child[slot % 16] = children[slot].node.head;
     f.child_id[slot % 16] = children[slot].node.node_id;
   };

@@ -21,6 +21,7 @@ struct EncodedRow {
 struct Child {
   NodeRef node;
   const float* centroid;
+  float spread;  // of a leaf's rows, else 0
 };
 
 // What a split tells of itself in the nodes that it makes.
@@ -45,6 +46,9 @@ void write_leaf(PageStore& store, const Space& space, const PageRef& head, const
 // Writes an inner node likewise; at most space.inner.max_rows children.
 void write_inner(PageStore& store, const Space& space, const PageRef& head, const NodeIdentity& identity,
                  std::span<const Child> children, std::pmr::memory_resource& memory);
+
+// Mean squared length of the rows' residuals, from their refine codes.
+float spread_of(const Space& space, std::span<const EncodedRow> rows) noexcept;
 
 // Encodes a child's centroid as a row of an inner node. `codes` has dims bytes, `residual` dims floats.
 quant::ScanFactors encode_child(const Space& space, const float* parent, const float* child, float* residual,

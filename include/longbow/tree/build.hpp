@@ -81,6 +81,7 @@ class TreeBuilder {
   struct Entry {
     NodeRef node;
     const float* centroid;
+    float spread;
   };
   NodeRef write_group(std::uint16_t level, const float* centroid, std::span<const Entry> members);
   std::uint32_t next_id() noexcept { return space_.meta.next_node_id++; }

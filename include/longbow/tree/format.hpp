@@ -98,8 +98,9 @@ struct InnerFactors {
   float scale[16];
   BlockId child[16];           // head page, kNoBlock or 0 = free slot
   std::uint32_t child_id[16];  // 0 = free slot
+  float spread[16];            // leaves: mean of their rows' squared distances from the centroid when written
 };
-static_assert(sizeof(InnerFactors) == 256);
+static_assert(sizeof(InnerFactors) == 320);
 
 // Rows that the tree cannot order.
 enum PlainFlags : std::uint16_t {
