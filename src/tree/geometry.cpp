@@ -62,9 +62,13 @@ Geometry leaf_geometry(std::size_t dims, unsigned bits, std::size_t leaf_size) {
   return lay_out(dims, bits, true, leaf_size * 4);
 }
 
-Geometry inner_geometry(std::size_t dims, std::size_t fanout) { return lay_out(dims, kInnerBits, false, fanout * 2); }
+Geometry inner_geometry(std::size_t dims, std::size_t fanout) { return lay_out(dims, inner_bits(dims), false, fanout * 2); }
 
 bool head_fits(const Geometry& geometry) noexcept { return head_end(geometry) <= kTrailerOffset; }
+
+// On GloVe the leaves' order by 4 bits gives the same recall as by 8, with 30 pages of centroids a query instead of 52. A
+// code's relative error grows as dimensions become few.
+unsigned inner_bits(std::size_t dims) noexcept { return dims < 64 ? 8 : 4; }
 
 unsigned default_bits(std::size_t dims) noexcept { return dims < 192 ? 4 : dims < 384 ? 2 : 1; }
 
@@ -79,7 +83,7 @@ std::uint32_t fitting_leaf_size(std::size_t dims, unsigned bits, std::uint32_t w
 }
 
 std::size_t target_fanout(std::size_t dims) noexcept {
-  return std::clamp<std::size_t>(kFlatLevelBytes / quant::padded_dims(dims, kInnerBits), 64, 4096);
+  return std::clamp<std::size_t>(kFlatLevelBytes / quant::padded_dims(dims, 8), 64, 4096);
 }
 
 }  // namespace longbow::tree

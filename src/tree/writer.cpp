@@ -191,7 +191,7 @@ float spread_of(const Space& space, std::span<const EncodedRow> rows) noexcept {
 quant::ScanFactors encode_child(const Space& space, const float* parent, const float* child, float* residual,
                                 std::uint8_t* codes) {
   simd::kernels().subtract(child, parent, residual, space.dims());
-  return quant::encode_scan(space.metric(), kInnerBits, residual, parent, space.dims(), codes);
+  return quant::encode_scan(space.metric(), space.inner.bits, residual, parent, space.dims(), codes);
 }
 
 void write_inner(PageStore& store, const Space& space, const PageRef& head, const NodeIdentity& identity,

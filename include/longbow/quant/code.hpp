@@ -3,7 +3,7 @@
 // A row x (centred and rotated; for cosine also of unit length) belongs to a node with centroid c; its residual is
 // r = x - c. A code of b bits holds u = v + half for each dimension, half = (2^b - 1) / 2, v on a symmetric grid.
 //
-// Scan code (1, 2 or 4 bits; 8 for the centroids of an inner node). The step is searched for the largest cosine
+// Scan code (1, 2 or 4 bits; 8 for the centroids of an inner node of few dimensions). The step is searched for the largest cosine
 // between v and r; the scale s = |r|^2 / <v, r> makes <q, s v> an unbiased stand-in for <q, r> under a random
 // rotation (RaBitQ, Gao and Long, SIGMOD 2024). With add = |r|^2 + 2 s <c, v> and scale = -2 s,
 //     |q - x|^2  ~  |q - c|^2 + add + scale * <q, v>        (L2, and cosine on unit vectors)

@@ -23,7 +23,6 @@ inline constexpr std::uint16_t kTrailerMagic = 0x4C42;
 inline constexpr std::size_t kPageHeaderBytes = 24;
 inline constexpr BlockId kMetaBlock = 0;
 inline constexpr std::size_t kMaxDims = 16000;
-inline constexpr unsigned kInnerBits = 8;
 
 enum class PageKind : std::uint16_t { free = 1, meta, centre, head, scan, refine, centroid, plain, pending, plan };
 

@@ -66,6 +66,8 @@ bool head_fits(const Geometry& geometry) noexcept;
 
 // Defaults where the user names nothing.
 unsigned default_bits(std::size_t dims) noexcept;
+// Bits of the codes of an inner node's children.
+unsigned inner_bits(std::size_t dims) noexcept;
 std::uint32_t default_leaf_size(std::size_t dims) noexcept;
 // The leaf size asked for, or the largest whose directory still fits the leaf's head page: long rows take many pages.
 std::uint32_t fitting_leaf_size(std::size_t dims, unsigned bits, std::uint32_t wanted);
