@@ -19,7 +19,6 @@ namespace longbow::pg {
 struct BufferHints {
   Buffer* at;         // by block number
   BlockNumber size;
-  std::uint32_t uses; // of any hint; every so often the buffer table is asked instead
 };
 
 class RelationStore final : public tree::PageStore {

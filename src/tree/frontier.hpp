@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <memory_resource>
 #include <vector>
@@ -29,6 +30,7 @@ class Frontier {
         ids_(&memory),
         order_(&memory),
         near_(&memory),
+        ranked_(&memory),
         sample_(&memory),
         inner_(&memory),
         seen_(memory),
@@ -75,12 +77,11 @@ class Frontier {
   // Leaves known for each leaf that is visited: the slack that lets a far inner node's near leaf come in time.
   static constexpr std::size_t kLeavesAhead = 16;
   static constexpr std::size_t kInnerAtLeast = 4;
-  // Of two leaves as far away, the one with the nearer rows is visited first. On GloVe the 94.6 % recall of 100 leaves
-  // took 137 without; weights of 0.3 and 0.6 lose 0.1 to 0.2 % of recall, 1 (the rows' mean distance) more than 0 does.
+  // Of two leaves as far away, the one with the nearer rows is visited first. On GloVe 100 leaves find 94.6 % so, 93.1 %
+  // without; weights of 0.3 and 0.6 lose 0.1 to 0.3 % of it, and 1 (the rows' mean distance) is worse than 0.
   static constexpr float kSpreadWeight = 0.4F;
   // One key in so many is looked at to guess where the wanted ones end.
-  static constexpr std::size_t kSampleEvery = 8;
-
+  static constexpr std::size_t kSampleEvery = 16;
   // Appends the next `wanted` nearest leaves to the order. A few hundred of thousands are wanted: a bar guessed from a
   // sample keeps the rest out of the selection. What is taken gets the key infinity, as free slots have.
   void take_nearest(std::size_t wanted) {
@@ -96,15 +97,24 @@ class Frontier {
       }
     }
     if (found < wanted) found = gather(std::numeric_limits<float>::max());
-    const auto nearer = [this](std::uint32_t a, std::uint32_t b) { return keys_[a] < keys_[b]; };
+    // Ranked as whole numbers, key above place, not through an index: many comparisons and few cache misses.
+    ranked_.resize(found);
+    for (std::size_t i = 0; i < found; ++i) ranked_[i] = std::uint64_t{rising(keys_[near_[i]])} << 32 | near_[i];
     const std::size_t take = std::min(wanted, found);
-    const auto end = near_.begin() + static_cast<std::ptrdiff_t>(take);
-    if (take < found) std::nth_element(near_.begin(), end - 1, near_.begin() + static_cast<std::ptrdiff_t>(found), nearer);
-    std::sort(near_.begin(), end, nearer);
-    for (auto it = near_.begin(); it != end; ++it) {
-      order_.push_back(*it);
-      keys_[*it] = kTaken;
+    const auto at = [this](std::size_t i) { return ranked_.begin() + static_cast<std::ptrdiff_t>(i); };
+    if (take < found) std::nth_element(ranked_.begin(), at(take) - 1, ranked_.end());
+    std::sort(ranked_.begin(), at(take));
+    for (std::size_t i = 0; i < take; ++i) {
+      const auto leaf = static_cast<std::uint32_t>(ranked_[i]);
+      order_.push_back(leaf);
+      keys_[leaf] = kTaken;
     }
+  }
+
+  // Bits that order as the floats do.
+  static std::uint32_t rising(float key) noexcept {
+    const auto bits = std::bit_cast<std::uint32_t>(key);
+    return (bits & 0x80000000U) != 0 ? ~bits : bits | 0x80000000U;
   }
 
   // Collects the leaves with keys up to the bar; returns how many.
@@ -138,9 +148,13 @@ class Frontier {
     if (head.birth > space_.meta.split_counter) inner_.push_back({entry.key, head.sibling, entry.level});
     if ((head.flags & kMoved) != 0) return;
     copy_head(space_, page, head_);
-    if (entry.level == 1)
-      for (auto* of : {&heads_, &ids_}) of->reserve(of->size() + head_.head.rows);
-    if (entry.level == 1) keys_.reserve(keys_.size() + head_.head.rows);
+    if (entry.level == 1) {
+      // Room for all children at once; what is not read, because the node was lost, counts as taken.
+      const std::size_t end = keys_.size() + head_.head.rows;
+      keys_.resize(end, kTaken);
+      heads_.resize(end);
+      ids_.resize(end);
+    }
     read_children(entry, page);
   }
 
@@ -165,7 +179,7 @@ class Frontier {
           scorer.score(f.add, f.scale, 0, key);
           const std::size_t count = std::min<std::size_t>(16, head_.head.rows - first);
           if (level == 0)
-            add_leaves(key, f, count);
+            add_leaves(keys_.size() - head_.head.rows + first, key, f, count);
           else
             for (std::size_t i = 0; i < count; ++i)
               if (!is_free(f, i)) inner_.push_back({safe(key[i]), {f.child[i], f.child_id[i]}, level});
@@ -174,22 +188,27 @@ class Frontier {
   }
 
   // A corrupted factor must not make the order undefined.
-  static float safe(float key) noexcept { return key == key && key < kTaken ? key : std::numeric_limits<float>::max(); }
+  static float safe(float key) noexcept {
+    constexpr float kMost = std::numeric_limits<float>::max();
+    return key < kMost ? key : kMost;
+  }
 
-  // Copies a block of leaves whole; free slots count as taken.
-  void add_leaves(float* key, const InnerFactors& f, std::size_t count) {
-    if (space_.metric() == base::Metric::l2 || space_.metric() == base::Metric::cosine)
-      for (std::size_t i = 0; i < 16; ++i) key[i] += kSpreadWeight * f.spread[i];
-
-    heads_.insert(heads_.end(), f.child, f.child + count);
-    ids_.insert(ids_.end(), f.child_id, f.child_id + count);
-    float safe_key[16];
-    std::size_t used = 0;
-    for (std::size_t i = 0; i < 16; ++i) {
-      safe_key[i] = f.child_id[i] == 0 ? kTaken : safe(key[i]);
-      used += i < count && f.child_id[i] != 0 ? 1 : 0;
+  // Copies a block of leaves whole to their place; free slots count as taken.
+  void add_leaves(std::size_t at, const float* key, const InnerFactors& f, std::size_t count) {
+    // The inner product and L1 add up otherwise.
+    const float weight = form_of(space_.metric()) == Form::squared ? kSpreadWeight : 0;
+    std::copy_n(f.child, count, heads_.data() + at);
+    std::copy_n(f.child_id, count, ids_.data() + at);
+    alignas(64) float ranked[16];
+    std::uint32_t used = 0;
+    // A whole block without branches: a third of the time that a query takes for its centroids was here.
+#pragma omp simd reduction(+ : used)
+    for (std::uint32_t i = 0; i < 16; ++i) {
+      const bool taken = f.child_id[i] == 0 || i >= count;
+      ranked[i] = taken ? kTaken : safe(key[i] + weight * f.spread[i]);
+      used += taken ? 0 : 1;
     }
-    keys_.insert(keys_.end(), safe_key, safe_key + count);
+    std::copy_n(ranked, count, keys_.data() + at);
     known_ += used;
   }
 
@@ -204,6 +223,7 @@ class Frontier {
   std::pmr::vector<std::uint32_t> ids_;
   std::pmr::vector<std::uint32_t> order_;  // the nearest ones, sorted
   std::pmr::vector<std::uint32_t> near_;
+  std::pmr::vector<std::uint64_t> ranked_;
   std::pmr::vector<float> sample_;
   std::pmr::vector<Entry> inner_;
   mem::FlatSet seen_;

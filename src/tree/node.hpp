@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstring>
 #include <memory_resource>
+#include <type_traits>
 #include <vector>
 
 #include "longbow/base/error.hpp"
@@ -180,9 +181,12 @@ class BlockScorer {
 template <class Factors, class OnBlock>
 bool for_each_block(PageStore& store, const Geometry& g, const HeadCopy& head, PageRef& head_page, BlockScorer* sums,
                     OnBlock&& on_block, BlockId next_head = kNoBlock) {
+  // Of a leaf's factors the rows' ids are wanted seldom; an inner node's are read whole.
+  constexpr std::size_t kFactors =
+      std::is_same_v<Factors, LeafFactors> ? sizeof(Factors::add) + sizeof(Factors::scale) : sizeof(Factors);
   const auto fetch_block = [&](BlockId page, const BlockPlace& place) {
     store.prefetch(page, place.codes, g.page_groups * 64);
-    store.prefetch(page, place.factors, sizeof(Factors::add) + sizeof(Factors::scale));
+    store.prefetch(page, place.factors, kFactors);
   };
   const std::size_t count = g.blocks(head.head.rows);
   const std::size_t in_head = std::min(count, g.head_blocks);
