@@ -101,14 +101,28 @@ Batch* begin(Relation index, Relation heap) {
   return batch;
 }
 
-void reserve(Batch* batch) {
-  const std::size_t dims = batch->space->dims();
-  const uint32 by_bytes = static_cast<uint32>(kMostBytes / (2 * dims * sizeof(float)));
-  batch->capacity = Max(1, Min(static_cast<uint32>(pg::settings.wal_batch_size), by_bytes));
-  batch->row = static_cast<DeferredRow*>(MemoryContextAlloc(batch->memory, batch->capacity * sizeof(DeferredRow)));
-  const Size bytes = static_cast<Size>(batch->capacity) * dims * sizeof(float);
-  batch->vector = static_cast<float*>(MemoryContextAllocHuge(batch->memory, bytes));
-  batch->raw = static_cast<float*>(MemoryContextAllocHuge(batch->memory, bytes));
+// Most rows that the batch may hold.
+uint32 most_rows(const Batch* batch) {
+  const Size row = 2 * batch->space->dims() * sizeof(float);
+  return Max(1, Min(static_cast<uint32>(pg::settings.wal_batch_size), static_cast<uint32>(kMostBytes / row)));
+}
+
+// Makes room for one more row. Most batches are a row long: memory for a full one at once would cost a row more than all
+// else does.
+void grow(Batch* batch) {
+  if (batch->rows < batch->capacity) return;
+  const uint32 capacity = Min(most_rows(batch), Max(1, batch->capacity * 4));
+  const Size vectors = static_cast<Size>(capacity) * batch->space->dims() * sizeof(float);
+  if (batch->capacity == 0) {
+    batch->row = static_cast<DeferredRow*>(MemoryContextAlloc(batch->memory, capacity * sizeof(DeferredRow)));
+    batch->vector = static_cast<float*>(MemoryContextAllocHuge(batch->memory, vectors));
+    batch->raw = static_cast<float*>(MemoryContextAllocHuge(batch->memory, vectors));
+  } else {
+    batch->row = static_cast<DeferredRow*>(repalloc(batch->row, capacity * sizeof(DeferredRow)));
+    batch->vector = static_cast<float*>(repalloc_huge(batch->vector, vectors));
+    batch->raw = static_cast<float*>(repalloc_huge(batch->raw, vectors));
+  }
+  batch->capacity = capacity;
 }
 
 // -- the check of row ids
@@ -250,7 +264,10 @@ bool add_to_batch(Relation index, const types::Vector* vector, tree::RowId row) 
   Batch* batch = find(index);
   if (batch == nullptr || static_cast<std::size_t>(vector->dim) != batch->space->dims()) return false;
   // Left full by a flush that failed in a subtransaction.
-  if (batch->rows == batch->capacity) pg::call([&] { flush(batch); });
+  pg::call([&] {
+    if (batch->rows >= most_rows(batch)) flush(batch);
+    grow(batch);
+  });
   const std::size_t dims = batch->space->dims();
   float* at = batch->vector + batch->rows * dims;
   const tree::PreparedRow how = batch->space->prepare_row(vector->x, at);
@@ -261,7 +278,7 @@ bool add_to_batch(Relation index, const types::Vector* vector, tree::RowId row) 
   }
   memcpy(batch->raw + batch->rows * dims, vector->x, dims * sizeof(float));
   batch->row[batch->rows++] = {row, how.norm, how.raw_norm, vector_crc(vector), GetCurrentSubTransactionId(), false};
-  if (batch->rows == batch->capacity) pg::call([&] { flush(batch); });
+  if (batch->rows >= most_rows(batch)) pg::call([&] { flush(batch); });
   return true;
 }
 
@@ -270,7 +287,6 @@ void begin_batch(Relation index, Relation heap) {
   pg::RelationStore store(index);
   batch->space = load_space(index, store, batch->memory);
   batch->incarnation = batch->space->meta.incarnation;
-  pg::call([&] { reserve(batch); });
   batch->next = batches;
   batches = batch;
 }

@@ -443,7 +443,7 @@ class Build {
     // Thousands of searches over a relation that only this session sees: every block's buffer is worth remembering.
     const BlockNumber blocks = store_.block_count();
     std::pmr::vector<Buffer> buffers(blocks, InvalidBuffer, &memory_);
-    pg::BufferHints hints{buffers.data(), blocks};
+    pg::BufferHints hints{buffers.data(), blocks, blocks};
     if (!RelationUsesLocalBuffers(index_)) store_.set_hints(&hints);
     const tree::Calibration c = tree::calibrate(store_, space_, kCalibrationQueries, watch_, memory_);
     store_.set_hints(nullptr);

@@ -33,6 +33,7 @@ struct Remembered {
   tree::Space space;
   pg::BufferHints hints;
   int users;
+  std::uint32_t looks;  // at the file's size
 };
 
 Remembered* remembered;
@@ -87,9 +88,10 @@ Remembered* remember(Relation index, tree::PageStore& store, const tree::Meta& m
   return entry;
 }
 
-// Makes room for the hints of all blocks that the index has now.
+// Makes room for the hints of all blocks that the index has now; looks every so often, since asking is a system call.
 void size_hints(Relation index, Remembered* entry) {
-  if (RelationUsesLocalBuffers(index)) return;
+  constexpr std::uint32_t kLookEvery = 32;
+  if (RelationUsesLocalBuffers(index) || entry->looks++ % kLookEvery != 0) return;
   const BlockNumber blocks = Min(RelationGetNumberOfBlocks(index), kMostHints);
   if (blocks <= entry->hints.size) return;
   const BlockNumber size = Min(kMostHints, blocks + blocks / 4 + 16);

@@ -26,6 +26,15 @@ void insert_chunk(DeltaIndex* entry, std::int32_t c, std::uint64_t first) {
   while (after >= 0 && chunk(after).first < first) before = after, after = chunk(after).next;
   chunk(c) = {after, first};
   (before < 0 ? entry->first : chunk(before).next) = c;
+  if (after < 0) entry->last = c;
+}
+
+// The chunk that begins at an ordinal, -1 = none. Mostly it is the last one.
+std::int32_t chunk_at(const DeltaIndex* entry, std::uint64_t first) {
+  if (entry->last >= 0 && chunk(entry->last).first == first) return entry->last;
+  std::int32_t c = entry->first;
+  while (c >= 0 && chunk(c).first != first) c = chunk(c).next;
+  return c;
 }
 
 // Gives back an entry's chunks whose ordinals are all below; the caller holds its `chunks` lock exclusively.
@@ -35,6 +44,7 @@ void free_chunks(DeltaIndex* entry, std::uint64_t below) {
   while (entry->first >= 0 && chunk(entry->first).first + entry->chunk_rows <= below) {
     const std::int32_t c = entry->first;
     entry->first = chunk(c).next;
+    if (entry->first < 0) entry->last = -1;
     chunk(c) = {s->free, 0};
     s->free = c;
     s->free_count++;
@@ -82,7 +92,7 @@ void init_delta(DeltaShared* shared, Size memory) {
   auto* chunk = reinterpret_cast<DeltaChunk*>(reinterpret_cast<char*>(shared) + shared->chunk_at);
   for (std::int32_t i = 0; i < shared->chunks; i++) chunk[i] = {i + 1 < shared->chunks ? i + 1 : -1, 0};
   shared->free = shared->chunks > 0 ? 0 : -1;
-  for (DeltaIndex& e : shared->index) e.first = -1;
+  for (DeltaIndex& e : shared->index) e.first = e.last = -1;
 }
 
 DeltaChunk& Delta::chunk(std::int32_t number) noexcept { return pg::chunk(number); }
@@ -127,11 +137,7 @@ Delta Delta::of(Relation index, const tree::Space& space, bool create) {
 
 bool Delta::reserve(std::uint64_t from, std::uint64_t count) {
   const std::uint64_t rows = entry_->chunk_rows;
-  const auto have = [&](std::uint64_t first) {
-    for (std::int32_t c = entry_->first; c >= 0; c = chunk(c).next)
-      if (chunk(c).first == first) return true;
-    return false;
-  };
+  const auto have = [&](std::uint64_t first) { return chunk_at(entry_, first) >= 0; };
   const auto count_missing = [&] {
     std::uint64_t missing = 0;
     for (std::uint64_t first = from / rows * rows; first < from + count; first += rows) missing += have(first) ? 0 : 1;
@@ -158,12 +164,10 @@ bool Delta::reserve(std::uint64_t from, std::uint64_t count) {
 
 tree::DeltaBlock Delta::block_of(std::uint64_t ordinal, std::size_t& lane) noexcept {
   const std::uint64_t first = ordinal / entry_->chunk_rows * entry_->chunk_rows;
-  for (std::int32_t c = entry_->first; c >= 0; c = chunk(c).next) {
-    if (chunk(c).first != first) continue;
-    lane = (ordinal - first) % tree::kDeltaRows;
-    return block(c, ordinal - first);
-  }
-  return {nullptr, nullptr};
+  const std::int32_t c = chunk_at(entry_, first);
+  if (c < 0) return {nullptr, nullptr};
+  lane = (ordinal - first) % tree::kDeltaRows;
+  return block(c, ordinal - first);
 }
 
 void Delta::drop_row(std::uint64_t ordinal, const tree::DeltaLayout& layout) {

@@ -30,7 +30,7 @@ struct DeltaIndex {
   std::uint64_t incarnation;
   std::uint32_t block_bytes, refine_bytes, chunk_rows;
   std::atomic<std::uint64_t> covered;  // 0: nothing is covered yet. Changed under `append`.
-  std::int32_t first;        // chunk, in the order of their ordinals, -1 = none
+  std::int32_t first, last;  // chunks in the order of their ordinals, -1 = none
   std::atomic<std::uint64_t> from, next;  // of the list, as seen last
   std::atomic<std::uint64_t> tree_rows;   // in the tree when it was merged last, about
   std::atomic<std::uint64_t> log_floor;   // position in the side WAL before which no pending row needs it; 0 = unknown

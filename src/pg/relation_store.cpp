@@ -68,6 +68,7 @@ PageHandle RelationStore::acquire(BlockId block, Latch latch) {
   return call([&] {
     if (block >= known_blocks_) {
       known_blocks_ = RelationGetNumberOfBlocks(index_);
+      if (hints_ != nullptr) hints_->blocks = known_blocks_;
       if (block >= known_blocks_)
         ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
                         errmsg("index \"%s\" refers to block %u, but has only %u blocks",

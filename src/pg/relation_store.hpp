@@ -19,6 +19,7 @@ namespace longbow::pg {
 struct BufferHints {
   Buffer* at;         // by block number
   BlockNumber size;
+  BlockNumber blocks;  // that the file was seen to have at least: it never shrinks
 };
 
 class RelationStore final : public tree::PageStore {
@@ -50,7 +51,10 @@ class RelationStore final : public tree::PageStore {
   void tick() override;
 
   // Uses and keeps hints from now on; they outlive the store.
-  void set_hints(BufferHints* hints) { hints_ = hints; }
+  void set_hints(BufferHints* hints) {
+    hints_ = hints;
+    if (hints != nullptr) known_blocks_ = Max(known_blocks_, hints->blocks);
+  }
   // Logs every page of a relation that was written in bulk mode.
   void log_everything();
 

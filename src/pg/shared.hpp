@@ -18,6 +18,8 @@ struct ServerShared {
   std::atomic<bool> fallback_said;       // that another backend of the side WAL is in use than was asked for
   std::atomic<struct Latch*> launcher;   // the launcher's latch while it runs
   std::atomic<bool> launcher_sleeps;     // long, since there was nothing to do
+  std::atomic<std::uint32_t> overlap_pause;    // commits that do not overlap their write with PostgreSQL's, still to come
+  std::atomic<std::uint32_t> overlap_backoff;  // how many the next disappointment brings
   std::atomic<bool> no_worker_slot;      // the last worker could not be started
   std::atomic<std::uint32_t> failure_said;  // generation of the side WAL whose failure was reported
 };
