@@ -8,8 +8,10 @@ use Exporter 'import';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(usleep);
 
-our @EXPORT = qw(new_cluster add_data_functions recall unfound);
+our @EXPORT = qw(new_cluster add_data_functions recall unfound set_config start_again start_work stop_work ten_nearest same_lines
+	strangers);
 
 # new_cluster(NAME, SETTINGS, INIT-OPTIONS...): a cluster that is initialised, not yet started.
 sub new_cluster
@@ -73,6 +75,101 @@ SET enable_seqscan = off;
 SET longbow.probes = 1000;
 SELECT count(*) FROM $rows a
 WHERE (SELECT b.v <-> a.v FROM $table b ORDER BY b.v <-> a.v LIMIT 1) IS DISTINCT FROM 0;
+SQL
+}
+
+# set_config(NODE, NAME => VALUE...): writes settings into the cluster's file, each once. Reload or restart after it.
+sub set_config
+{
+	my ($node, %value) = @_;
+	$node->adjust_conf('postgresql.conf', $_, "'$value{$_}'") for sort keys %value;
+	return;
+}
+
+# Starts a server that was killed; true if it comes up. Processes of the old one may be about for a while.
+sub start_again
+{
+	my ($node) = @_;
+	for (1 .. 150)
+	{
+		return 1 if $node->start(fail_ok => 1);
+		$node->stop('fast', fail_ok => 1);
+		usleep(200_000);
+	}
+	return 0;
+}
+
+# start_work(NODE, {NAME => SQL}, OPTIONS): each script in a pgbench client of its own, without end; stop_work ends them, and
+# returns what they said on stderr.
+sub start_work
+{
+	my ($node, $work, $options) = @_;
+	my $folder = PostgreSQL::Test::Utils::tempdir;
+	local $ENV{PGOPTIONS} = $options // '';
+	my @clients;
+	for my $name (sort keys %$work)
+	{
+		append_to_file("$folder/$name.sql", "$work->{$name}\n");
+		my $client = { err => '', out => '' };
+		$client->{run} = IPC::Run::start(
+			[ 'pgbench', '-n', '-c', '1', '-T', '600', '-f', "$folder/$name.sql", $node->connstr('postgres') ],
+			'<', \'', '>', \$client->{out}, '2>', \$client->{err});
+		push @clients, $client;
+	}
+	return \@clients;
+}
+
+sub stop_work
+{
+	my ($clients, $signal) = @_;
+	for my $client (@$clients)
+	{
+		$client->{run}->signal($signal) if defined $signal && $client->{run}->pumpable;
+		$client->{run}->finish;
+	}
+	return join('', map { $_->{err} } @$clients);
+}
+
+# ten_nearest(NODE, TABLE, QUERIES, HOW): the ids of the 10 nearest rows to each query, through the index, or not if HOW is
+# 'exact'. Codes only choose which rows are looked at first, and may put one late: so it takes the 10 nearest of 60.
+sub ten_nearest
+{
+	my ($node, $table, $queries, $how) = @_;
+	my $off = ($how // '') eq 'exact' ? 'enable_indexscan' : 'enable_seqscan';
+	return $node->safe_psql('postgres', <<"SQL");
+SET $off = off;
+SET longbow.probes = 2000;
+SELECT q.id, (SELECT string_agg(y.id::text, ',') FROM (SELECT x.id FROM
+    (SELECT t.id, t.v <-> q.v AS d FROM $table t ORDER BY t.v <-> q.v LIMIT 60) x ORDER BY x.d, x.id LIMIT 10) y)
+FROM $queries q ORDER BY q.id;
+SQL
+}
+
+# same_lines(GOT, EXPECTED, NAME): a test that shows only the first line that differs.
+sub same_lines
+{
+	my ($got, $expected, $name) = @_;
+	my @got = split /\n/, $got;
+	my @expected = split /\n/, $expected;
+	my @bad = grep { ($got[$_] // 'nothing') ne ($expected[$_] // 'nothing') } 0 .. ($#got > $#expected ? $#got : $#expected);
+	return ok(@bad == 0, $name) || diag(@bad . " lines differ; the first: \n  " . ($got[ $bad[0] ] // 'nothing') . "\n  "
+		  . ($expected[ $bad[0] ] // 'nothing') . ' was expected');
+}
+
+# strangers(NODE, TABLE, QUERIES): how many rows a search to the end meets twice, meets though the table has them not, or misses.
+sub strangers
+{
+	my ($node, $table, $queries) = @_;
+	return $node->safe_psql('postgres', <<"SQL");
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SET enable_seqscan = off;
+CREATE TEMP TABLE met AS SELECT id FROM $table ORDER BY v <-> (SELECT v FROM $queries LIMIT 1);
+SET enable_seqscan = on;
+SET enable_indexscan = off;
+SELECT (SELECT count(*) - count(DISTINCT id) FROM met)
+	 + (SELECT count(*) FROM (SELECT id FROM met EXCEPT SELECT id FROM $table) x)
+	 + (SELECT count(*) FROM (SELECT id FROM $table EXCEPT SELECT id FROM met) x);
+COMMIT;
 SQL
 }
 

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <memory_resource>
 #include <new>
+#include <string>  // before port.h makes a macro of vsnprintf
 
 #include "longbow/base/error.hpp"
 
