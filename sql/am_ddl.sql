@@ -91,6 +91,15 @@ DELETE FROM tmp WHERE id < 500;
 VACUUM tmp;
 INSERT INTO tmp SELECT i, vec(i, 10) FROM generate_series(1, 499) i;
 SELECT longbow_check('tmp_v'), whole('tmp', '<->', vec(0, 10));
+-- A temporary index splits leaf after leaf in one session: its pages have no locks that tell which are taken.
+CREATE TEMP TABLE grown (id int, v vector(6));
+CREATE INDEX grown_v ON grown USING longbow (v) WITH (leaf_size = 16);
+INSERT INTO grown SELECT i, ARRAY[i, 0, 0, 0, 0, 0]::vector FROM generate_series(301, 320) i;
+INSERT INTO grown SELECT i, ARRAY[i, 0, 0, 0, 0, 0]::vector FROM generate_series(321, 340) i;
+INSERT INTO grown SELECT i, ARRAY[i, 0, 0, 0, 0, 0]::vector FROM generate_series(341, 380) i;
+INSERT INTO grown SELECT i, ARRAY[i, 0, 0, 0, 0, 0]::vector FROM generate_series(381, 420) i;
+SELECT longbow_check('grown_v');
+DROP TABLE grown;
 BEGIN;
 CREATE TEMP TABLE gone (id int, v vector(10)) ON COMMIT DROP;
 CREATE INDEX gone_v ON gone USING longbow (v);

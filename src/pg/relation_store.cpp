@@ -97,6 +97,9 @@ void RelationStore::release(PageHandle& handle) noexcept {
 }
 
 Buffer RelationStore::try_recycle(BlockId block) {
+  // A page of a temporary index has no lock that would tell us that we have just taken it.
+  for (int i = 0; i < held_count_; ++i)
+    if (held_[i] == block) return InvalidBuffer;
   if (block >= RelationGetNumberOfBlocks(index_)) return InvalidBuffer;
   const Buffer buffer = ReadBuffer(index_, block);
   // Another session may be about to use what the map offered: no waiting, and a look at what the page says of itself.
