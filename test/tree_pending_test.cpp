@@ -259,6 +259,33 @@ TEST(TreePending, AMergeThatDies) { die_everywhere({Metric::l2, 12, 0, 16}, 200,
 TEST(TreePending, AMergeThatDiesOverPages) { die_everywhere({Metric::cosine, 6, 0, 16}, 300, tree::kPendingCapacity + 60); }
 TEST(TreePending, AMergeOfWideRowsThatDies) { die_everywhere({Metric::ip, 8100, 1, 16}, 20, 14); }
 
+// The processor that carries a plan on may round otherwise than the one that made it.
+TEST(TreePending, AMergeIsCarriedOnWithOtherKernels) {
+  Data data(24, 40);
+  PendingIndex index({Metric::l2, 24, 0, 16});
+  index.append(data, 300, 50);
+  index.merge(300);
+  index.append(data, 200, 50);
+  const auto pages = index.index.store.snapshot();
+  std::size_t resumed = 0;
+  for (std::uint64_t k = 3;; k += 6) {
+    SCOPED_TRACE("record " + std::to_string(k));
+    index.index.store.restore(pages);
+    index.index.store.crash_at = k;
+    try {
+      index.merge(200);
+      break;
+    } catch (const Crash&) {
+    }
+    index.index.store.restart();
+    simd::set_tier_limit(simd::Tier::scalar);
+    resumed += index.merge(200).resumed ? 1 : 0;
+    index.expect_all();
+    simd::set_tier_limit(simd::Tier::avx512);
+  }
+  EXPECT_GE(resumed, 3U);
+}
+
 TEST(TreePending, AppendsThatDie) {
   Data data(8, 36);
   for (std::uint64_t k = 1; k < 8; ++k) {
