@@ -27,6 +27,8 @@ extern "C" {
 
 namespace longbow::am {
 
+int statement_depth;
+
 namespace {
 
 // Rows of high dimension fill memory before they fill a batch.
@@ -48,6 +50,7 @@ struct Batch {
   LbLocator file;
   uint64 incarnation;
   const tree::Space* space;
+  int depth;  // of the statement that began it
   uint32 rows, capacity;
   DeferredRow* row;
   float* vector;  // rows x dims, in the index's space
@@ -98,6 +101,7 @@ Batch* begin(Relation index, Relation heap) {
   batch->heap = RelationGetRelid(heap);
   batch->index = RelationGetRelid(index);
   batch->file = lb_locator(index);
+  batch->depth = statement_depth;
   return batch;
 }
 
@@ -291,15 +295,21 @@ void begin_batch(Relation index, Relation heap) {
   batches = batch;
 }
 
-void flush_batches() {
-  if (batches == nullptr || flushing) return;
+void flush_batches(int depth) {
+  if (flushing) return;
   // An error leaves the flag to the transaction's end; rows that are done stay marked.
-  flushing = true;
-  while (batches != nullptr) {
-    flush(batches);
-    drop(batches);
+  for (Batch* b = batches; b != nullptr;) {
+    if (b->depth <= depth) {
+      b = b->next;
+      continue;
+    }
+    flushing = true;
+    flush(b);
+    flushing = false;
+    drop(b);
+    // A flush may run functions of the user, and so other statements.
+    b = batches;
   }
-  flushing = false;
 }
 
 void forget_batch(Oid index) {
@@ -337,10 +347,12 @@ static void end_transaction(XactEvent event, void*) {
     case XACT_EVENT_COMMIT:
     case XACT_EVENT_PREPARE:
     case XACT_EVENT_ABORT:
-      if (event == XACT_EVENT_ABORT)
+      if (event == XACT_EVENT_ABORT) {
+        statement_depth = 0;
         pg::side_wal_at_end();
-      else
+      } else {
         pg::side_wal_after_commit();
+      }
       // The batches' memory goes with the transaction's.
       batches = nullptr;
       flushing = false;

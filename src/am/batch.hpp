@@ -1,6 +1,6 @@
 // Rows that a statement has inserted and that are not in the index yet.
 //
-// A batch belongs to one index file and lives for one statement at most. It goes into the tree when it is full, when the
+// A batch belongs to one index file and lives for the statement that began it at most. It goes into the tree when it is full, when the
 // statement ends, before a plan that reads its table starts, before and after every utility command, and before commit or
 // prepare. A subtransaction that aborts takes its own rows with it.
 //
@@ -23,10 +23,11 @@ void begin_batch(Relation index, Relation heap);
 // Adds a row to the batch that the index has; false if there is none or the vector does not fit. Rows that the tree cannot
 // order go into the index at once.
 bool add_to_batch(Relation index, const types::Vector* vector, tree::RowId row);
-// Puts every batch into its index.
-void flush_batches();
+// Puts the batches that statements deeper than `depth` began into their indexes; all of them by default.
+void flush_batches(int depth = -1);
+// How many statements are under way, one inside the other.
+extern int statement_depth;
 // Forgets the rows of an index that is built anew from the heap.
 void forget_batch(Oid index);
-
 
 }  // namespace longbow::am

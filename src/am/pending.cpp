@@ -79,51 +79,96 @@ class OldEntries final : public tree::PendingReader {
   std::uint64_t end_;
 };
 
-// Encodes entries that have no slot and publishes them. Others may fill the same slots with the same bytes; whoever reads
-// them compares with the list.
-void fill(pg::Delta& delta, const OldEntries& old, VectorFetch& vectors, const tree::Space& space, tree::PageStore& store,
-          std::pmr::memory_resource& memory) {
-  const tree::DeltaLayout layout = tree::delta_layout(space);
-  const auto missing = [&](std::size_t i) {
-    std::size_t lane = 0;
-    const tree::DeltaBlock block = delta.block_of(old.ordinal[i], lane);
-    if (block.codes == nullptr) return true;
-    const auto& f = *reinterpret_cast<const tree::LeafFactors*>(block.codes + layout.factors);
-    return slot_row(f, lane) != tree::RowId{old.found[i].block, old.found[i].offset};
-  };
-  std::pmr::vector<std::size_t> todo(&memory), some(&memory);
-  {
-    const pg::SharedLock lock(delta.chunks_lock(), LW_SHARED);
-    if (!delta.still_ours()) return;
-    for (std::size_t i = 0; i < old.found.size(); ++i)
-      if (missing(i)) todo.push_back(i);
-  }
-  tree::DeltaEncoder codes(space, memory);
-  std::pmr::vector<float> raw(space.dims(), &memory), prepared(space.dims(), &memory);
-  for (std::size_t at = 0; at < todo.size();) {
-    codes.clear();
-    some.clear();
-    for (; at < todo.size() && some.size() < kFillTogether; ++at) {
-      store.tick();
-      const tree::PendingEntry& e = old.found[todo[at]];
-      if (vectors.fetch(e, raw.data()) != tree::Fetched::found) continue;
-      const tree::PreparedRow how = space.prepare_row(raw.data(), prepared.data());
-      if (how.kind != tree::RowClass::indexed) continue;
-      codes.add({e.block, e.offset}, prepared.data(), how.norm, how.raw_norm);
-      some.push_back(todo[at]);
+// Fills the slots of entries that have none.
+class Filler {
+ public:
+  Filler(pg::Delta& delta, const OldEntries& old, VectorFetch& vectors, const tree::Space& space,
+         std::pmr::memory_resource& memory)
+      : delta_(delta),
+        old_(old),
+        vectors_(vectors),
+        space_(space),
+        layout_(tree::delta_layout(space)),
+        codes_(space, memory),
+        todo_(&memory),
+        found_(&memory),
+        stale_(&memory),
+        raw_(space.dims(), &memory),
+        prepared_(space.dims(), &memory) {}
+
+  void run(tree::PageStore& store) {
+    if (!list_missing()) return;
+    for (std::size_t at = 0; at < todo_.size();) {
+      codes_.clear();
+      found_.clear();
+      stale_.clear();
+      for (; at < todo_.size() && found_.size() + stale_.size() < kFillTogether; ++at) {
+        store.tick();
+        look_at(todo_[at]);
+      }
+      if (!publish()) return;
     }
-    if (some.empty()) continue;
-    const pg::SharedLock lock(delta.append_lock(), LW_EXCLUSIVE);
-    const std::uint64_t first = old.ordinal[some.front()];
-    if (!delta.still_ours() || !delta.reserve(first, old.ordinal[some.back()] - first + 1)) return;
-    const pg::SharedLock chunks(delta.chunks_lock(), LW_SHARED);
-    for (std::size_t i = 0; i < some.size(); ++i) {
+  }
+
+ private:
+  bool list_missing() {
+    const pg::SharedLock lock(delta_.chunks_lock(), LW_SHARED);
+    if (!delta_.still_ours()) return false;
+    for (std::size_t i = 0; i < old_.found.size(); ++i) {
       std::size_t lane = 0;
-      const tree::DeltaBlock block = delta.block_of(old.ordinal[some[i]], lane);
-      if (block.codes != nullptr) tree::put_delta_row(layout, block, lane, codes[i]);
+      const tree::DeltaBlock block = delta_.block_of(old_.ordinal[i], lane);
+      if (block.codes != nullptr) {
+        const tree::RowId row = slot_row(*reinterpret_cast<const tree::LeafFactors*>(block.codes + layout_.factors), lane);
+        if (row.offset == tree::kDeltaStale || row == tree::RowId{old_.found[i].block, old_.found[i].offset}) continue;
+      }
+      todo_.push_back(i);
     }
+    return true;
   }
-}
+
+  void look_at(std::size_t i) {
+    const tree::PendingEntry& e = old_.found[i];
+    const tree::Fetched fetched = vectors_.fetch(e, raw_.data());
+    if (fetched == tree::Fetched::stale) stale_.push_back(i);
+    if (fetched != tree::Fetched::found) return;
+    const tree::PreparedRow how = space_.prepare_row(raw_.data(), prepared_.data());
+    if (how.kind != tree::RowClass::indexed) return;
+    codes_.add({e.block, e.offset}, prepared_.data(), how.norm, how.raw_norm);
+    found_.push_back(i);
+  }
+
+  // Others may fill the same slots with the same bytes; whoever reads them compares with the list.
+  bool publish() {
+    if (found_.empty() && stale_.empty()) return true;
+    const pg::SharedLock lock(delta_.append_lock(), LW_EXCLUSIVE);
+    std::uint64_t first = ~std::uint64_t{0}, last = 0;
+    for (const auto* some : {&found_, &stale_})
+      for (const std::size_t i : *some) first = std::min(first, old_.ordinal[i]), last = std::max(last, old_.ordinal[i]);
+    if (!delta_.still_ours() || !delta_.reserve(first, last - first + 1)) return false;
+    const pg::SharedLock chunks(delta_.chunks_lock(), LW_SHARED);
+    const auto slots = [&](const std::pmr::vector<std::size_t>& some, auto&& put) {
+      for (std::size_t i = 0; i < some.size(); ++i) {
+        std::size_t lane = 0;
+        const tree::DeltaBlock block = delta_.block_of(old_.ordinal[some[i]], lane);
+        if (block.codes != nullptr) put(block, lane, i);
+      }
+    };
+    slots(found_, [&](tree::DeltaBlock block, std::size_t lane, std::size_t i) {
+      tree::put_delta_row(layout_, block, lane, codes_[i]);
+    });
+    slots(stale_, [&](tree::DeltaBlock block, std::size_t lane, std::size_t) { tree::mark_delta_stale(layout_, block, lane); });
+    return true;
+  }
+
+  pg::Delta& delta_;
+  const OldEntries& old_;
+  VectorFetch& vectors_;
+  const tree::Space& space_;
+  tree::DeltaLayout layout_;
+  tree::DeltaEncoder codes_;
+  std::pmr::vector<std::size_t> todo_, found_, stale_;
+  std::pmr::vector<float> raw_, prepared_;
+};
 
 }  // namespace
 
@@ -185,7 +230,9 @@ bool visit_delta(pg::Delta& delta, std::uint64_t from, std::uint64_t covered, co
     for (; at < old.found.size() && old.ordinal[at] < ordinal; ++at) visitor.bare({old.found[at].block, old.found[at].offset});
   };
   const pg::SharedLock lock(delta.chunks_lock(), LW_SHARED);
-  if (!delta.still_ours()) return false;
+  // Another entry for the same file may have taken the place of the one that was looked at.
+  if (!delta.still_ours() || (delta.entry().covered != 0 ? delta.entry().covered.load() : ~std::uint64_t{0}) != covered)
+    return false;
   delta.for_each_block(from, ~std::uint64_t{0}, [&](tree::DeltaBlock block, std::uint64_t first) {
     const auto& f = *reinterpret_cast<const tree::LeafFactors*>(block.codes + layout.factors);
     std::uint32_t mask = 0;
@@ -199,14 +246,14 @@ bool visit_delta(pg::Delta& delta, std::uint64_t from, std::uint64_t covered, co
       const std::uint64_t ordinal = first + lane;
       const tree::RowId row = slot_row(f, lane);
       if (ordinal >= covered) {
-        mask |= row.offset != 0 && ordinal >= from ? 1U << lane : 0U;
+        mask |= row.offset != 0 && row.offset != tree::kDeltaStale && ordinal >= from ? 1U << lane : 0U;
         continue;
       }
       if (at >= old.found.size() || old.ordinal[at] != ordinal) continue;
       const tree::RowId wanted{old.found[at].block, old.found[at].offset};
       if (row == wanted)
         mask |= 1U << lane;
-      else
+      else if (row.offset != tree::kDeltaStale)
         visitor.bare(wanted);
       ++at;
     }
@@ -233,7 +280,7 @@ void ScanPending::visit(tree::PendingVisitor& visitor) {
   if (covered > from) tree::read_pending(store_, from, old);
   if (delta && heap_ != nullptr && !old.found.empty()) {
     VectorFetch vectors(heap_, index_, space_, memory_, snapshot_);
-    fill(delta, old, vectors, space_, store_, memory_);
+    Filler(delta, old, vectors, space_, memory_).run(store_);
     vectors.close();
   }
   if (delta && visit_delta(delta, from, covered, old, tree::delta_layout(space_), visitor)) return;

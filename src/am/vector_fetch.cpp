@@ -57,12 +57,14 @@ bool VectorFetch::open_record(std::uint64_t position) {
     const std::size_t bytes = log->read_ring(position, scratch_);
     if (bytes == 0 || wal::decode({scratch_.data(), bytes}, position, incarnation, record) != wal::Verdict::ok) return false;
   } else {
+    if (wal::segment_of(position) == missing_segment_) return false;
     wal::ReadStatus status = log_->read(position, incarnation, record);
     if (status == wal::ReadStatus::too_small && log_->needed() <= log->shared().max_record()) {
       buffer_.resize(log_->needed());
       log_->set_buffer(buffer_);
       status = log_->read(position, incarnation, record);
     }
+    if (status == wal::ReadStatus::no_segment) missing_segment_ = wal::segment_of(position);
     if (status != wal::ReadStatus::ok) return false;
   }
   if (record.header.dims != space_.dims() || record.filler()) return false;

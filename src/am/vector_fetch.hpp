@@ -33,6 +33,7 @@ class VectorFetch final : public tree::VectorSource {
   // The record that was read last.
   wal::Reader* log_ = nullptr;
   std::uint64_t position_ = 0;  // 0: none
+  std::uint64_t missing_segment_ = ~std::uint64_t{0};  // found to be missing last: asking again is a system call a row
   std::size_t next_ = 0;        // its row after the one that was asked for last
   std::pmr::vector<std::byte> buffer_, scratch_;
   std::pmr::vector<wal::RowId> ids_;

@@ -49,6 +49,7 @@ constexpr int kMostDatabases = 1024;
 constexpr long kIdle_ms = 1000;      // between looks when nothing is going on
 constexpr long kRound_ms = 200;      // a round is to end within
 constexpr long kFirstBackoff_ms = 1000, kMostBackoff_ms = 60 * 1000;
+constexpr int kTidy_ms = 10 * 1000;  // between looks for indexes that are gone
 
 // -- when to merge
 
@@ -73,29 +74,70 @@ bool is_due(const pg::DeltaIndex& e) {
 struct Slot {
   BackgroundWorkerHandle* handle;  // nullptr: free
   Oid database;
+  bool visits;  // the first visit after the server's start
+};
+
+// When a worker was last started for a database, and how soon the next one may be.
+struct Started {
+  Oid database;
+  TimestampTz at;
+  long backoff_ms;
 };
 
 struct Launcher {
   Slot slot[kMostWorkers];
   Oid unvisited[kMostDatabases];
   int unvisited_count;
-  Oid failing;              // the database whose worker ended soon last, and until when it waits
-  TimestampTz not_before;
-  long backoff_ms;
+  // Databases whose first visit has not ended; -1: not collected yet. Until then anybody may need any segment.
+  int visits_left;
+  Started started[kMostDatabases];  // by database, in a table of open slots
 };
 
-void collect_databases(Launcher* l) {
+// Calls f(oid, whether it can be visited) for every database.
+template <class F>
+void for_each_database(F&& f) {
   StartTransactionCommand();
   const Relation pg_database = table_open(DatabaseRelationId, AccessShareLock);
   const TableScanDesc scan = table_beginscan_catalog(pg_database, 0, nullptr);
   HeapTuple tuple;
-  while ((tuple = heap_getnext(scan, ForwardScanDirection)) != nullptr && l->unvisited_count < kMostDatabases) {
+  while ((tuple = heap_getnext(scan, ForwardScanDirection)) != nullptr) {
     const auto* form = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
-    if (form->datallowconn && !form->datistemplate) l->unvisited[l->unvisited_count++] = form->oid;
+    f(form->oid, form->datallowconn && !form->datistemplate);
   }
   table_endscan(scan);
   table_close(pg_database, AccessShareLock);
   CommitTransactionCommand();
+}
+
+void collect_databases(Launcher* l) {
+  for_each_database([l](Oid database, bool open) {
+    if (open && l->unvisited_count < kMostDatabases) l->unvisited[l->unvisited_count++] = database;
+  });
+  l->visits_left = l->unvisited_count;
+}
+
+// Forgets indexes of databases that are gone: no worker will ever come there.
+void forget_dropped_databases() {
+  bool there[pg::kMostDeltaIndexes] = {};
+  bool any = false;
+  for (const pg::DeltaIndex& e : pg::shared_parts.delta->index) any = any || e.used;
+  if (!any) return;
+  LbLocator file[pg::kMostDeltaIndexes];
+  for (int i = 0; i < pg::kMostDeltaIndexes; i++) file[i] = pg::shared_parts.delta->index[i].file;
+  for_each_database([&](Oid database, bool) {
+    for (int i = 0; i < pg::kMostDeltaIndexes; i++) there[i] = there[i] || lb_database(file[i]) == database;
+  });
+  for (int i = 0; i < pg::kMostDeltaIndexes; i++) {
+    const pg::DeltaIndex& e = pg::shared_parts.delta->index[i];
+    if (e.used && !there[i] && lb_same_file(e.file, file[i])) pg::forget_delta(i);
+  }
+}
+
+// The note of a database; another's place may be taken when there are very many.
+Started* started_of(Launcher* l, Oid database) {
+  Started* s = &l->started[database % kMostDatabases];
+  if (s->database != database) *s = {database, 0, 0};
+  return s;
 }
 
 bool has_worker(const Launcher* l, Oid database) {
@@ -109,17 +151,20 @@ void reap(Launcher* l) {
   for (Slot& s : l->slot) {
     pid_t pid;
     if (s.handle == nullptr || GetBackgroundWorkerPid(s.handle, &pid) != BGWH_STOPPED) continue;
+    if (s.visits) l->visits_left--;
     pfree(s.handle);
     s.handle = nullptr;
   }
 }
 
-bool start_worker(Launcher* l, Oid database) {
+bool start_worker(Launcher* l, Oid database, bool visits = false) {
   Slot* slot = nullptr;
   for (int i = 0; i < Min(pg::settings.workers, kMostWorkers) && slot == nullptr; i++)
     if (l->slot[i].handle == nullptr) slot = &l->slot[i];
   if (slot == nullptr || has_worker(l, database)) return false;
-  if (database == l->failing && GetCurrentTimestamp() < l->not_before) return false;
+  Started* started = started_of(l, database);
+  const TimestampTz now = GetCurrentTimestamp();
+  if (!TimestampDifferenceExceeds(started->at, now, static_cast<int>(started->backoff_ms))) return false;
   BackgroundWorker worker{};
   worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
   worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
@@ -137,18 +182,29 @@ bool start_worker(Launcher* l, Oid database) {
   }
   pg::server_shared()->no_worker_slot = false;
   slot->database = database;
-  // If it fails at once, the next one waits, longer each time.
-  l->backoff_ms = database == l->failing ? Min(l->backoff_ms * 2, kMostBackoff_ms) : kFirstBackoff_ms;
-  l->failing = database;
-  l->not_before = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), l->backoff_ms);
+  slot->visits = visits;
+  // If it is wanted again soon, it may have failed: the next one waits, longer each time.
+  const bool soon = !TimestampDifferenceExceeds(started->at, now, static_cast<int>(2 * started->backoff_ms));
+  started->backoff_ms = soon ? Min(started->backoff_ms * 2, kMostBackoff_ms) : kFirstBackoff_ms;
+  started->at = now;
   return true;
 }
 
 void start_due_workers(Launcher* l) {
   if (RecoveryInProgress()) return;
-  while (l->unvisited_count > 0 && start_worker(l, l->unvisited[l->unvisited_count - 1])) l->unvisited_count--;
-  for (const pg::DeltaIndex& e : pg::shared_parts.delta->index)
-    if (e.used && is_due(e)) start_worker(l, lb_database(e.file));
+  while (l->unvisited_count > 0 && start_worker(l, l->unvisited[l->unvisited_count - 1], true)) l->unvisited_count--;
+  const TimestampTz now = GetCurrentTimestamp();
+  bool looked = false;  // whether all databases are there
+  for (const pg::DeltaIndex& e : pg::shared_parts.delta->index) {
+    if (!e.used) continue;
+    // Where nothing is due a worker still looks now and then whether its indexes are there.
+    const Oid database = lb_database(e.file);
+    const bool tidy = e.first >= 0 && TimestampDifferenceExceeds(started_of(l, database)->at, now, kTidy_ms);
+    if (!tidy && !is_due(e)) continue;
+    if (!looked) forget_dropped_databases();
+    looked = true;
+    if (e.used) start_worker(l, database);
+  }
 }
 
 // Looks after the side WAL. Returns whether it is busy.
@@ -157,14 +213,14 @@ bool upkeep(const Launcher* l) {
   if (log == nullptr || log->backend().effective == wal::BackendKind::none) return false;
   if (log->shared().failed.load() != 0) {
     pg::report_log_failure();
+    if (access(pg::kSideWalDirectory, F_OK) != 0) pg::make_side_wal_directory();
     if (log->try_recover()) ereport(LOG, (errmsg("longbow's side WAL works again, in a new segment")));
     return false;
   }
   const bool backlog = log->shared().backlog() > 0;
   if (backlog) log->flush_async();
   log->prepare_next();
-  // Until every database has been visited, indexes that nobody knows of may need old segments.
-  std::uint64_t floor = l->unvisited_count > 0 ? 0 : wal::segment_of(log->durable_position());
+  std::uint64_t floor = l->visits_left != 0 ? 0 : wal::segment_of(log->durable_position());
   for (const pg::DeltaIndex& e : pg::shared_parts.delta->index) {
     const std::uint64_t needed = e.used ? e.log_floor.load() : 0;
     if (needed != 0) floor = std::min(floor, wal::segment_of(needed));
@@ -189,6 +245,7 @@ void forget_launcher(int, Datum) { pg::server_shared()->launcher = nullptr; }
 
 void launch() {
   auto* l = static_cast<Launcher*>(MemoryContextAllocZero(TopMemoryContext, sizeof(Launcher)));
+  l->visits_left = -1;
   pg::server_shared()->launcher = MyLatch;
   before_shmem_exit(forget_launcher, static_cast<Datum>(0));
   bool collected = false;

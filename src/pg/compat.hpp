@@ -79,6 +79,15 @@ inline void lb_restrict_search_path() {
 #endif
 }
 
+// What ExecutorRun's hook takes and hands on: 18 has dropped execute_once.
+#if PG_VERSION_NUM >= 180000
+#define LB_EXECUTOR_RUN_PARAMETERS QueryDesc *query, ScanDirection direction, uint64 count
+#define LB_EXECUTOR_RUN_ARGUMENTS query, direction, count
+#else
+#define LB_EXECUTOR_RUN_PARAMETERS QueryDesc *query, ScanDirection direction, uint64 count, bool once
+#define LB_EXECUTOR_RUN_ARGUMENTS query, direction, count, once
+#endif
+
 // The identity of a relation's file.
 #if PG_VERSION_NUM >= 160000
 using LbLocator = RelFileLocator;

@@ -100,14 +100,20 @@ void report_fallback(const wal::BackendState& state) {
 
 }  // namespace
 
+bool make_side_wal_directory() {
+  for (const char* folder : {"longbow", kSideWalDirectory}) {
+    if (mkdir(folder, static_cast<mode_t>(pg_dir_create_mode)) == 0 || errno == EEXIST) continue;
+    ereport(LOG, (errcode_for_file_access(), errmsg("could not create directory \"%s\": %m", folder)));
+    return false;
+  }
+  return true;
+}
+
 Size side_wal_bytes() { return wal::LogShared::bytes(kSideWalRing) + 64; }
 
 void init_side_wal(void* memory) {
   auto* aligned = reinterpret_cast<void*>(TYPEALIGN(64, reinterpret_cast<std::uintptr_t>(memory)));
-  if (mkdir("longbow", static_cast<mode_t>(pg_dir_create_mode)) != 0 && errno != EEXIST)
-    ereport(LOG, (errcode_for_file_access(), errmsg("could not create directory \"%s\": %m", "longbow")));
-  if (mkdir(kSideWalDirectory, static_cast<mode_t>(pg_dir_create_mode)) != 0 && errno != EEXIST)
-    ereport(LOG, (errcode_for_file_access(), errmsg("could not create directory \"%s\": %m", kSideWalDirectory)));
+  make_side_wal_directory();
   const std::uint64_t system = GetSystemIdentifier();
   const wal::SegmentStore segments(kSideWalDirectory, system);
   const long long highest = segments.highest();

@@ -24,6 +24,8 @@ void init_side_wal(void* memory);
 
 // This process's handle with the backend that the settings ask for; nullptr without shared memory.
 wal::Log* side_wal();
+// Makes the folder of the segments if it is missing; says in the log why it cannot.
+bool make_side_wal_directory();
 
 // Logs a batch; returns its position, or 0 if it was not logged. Large batches do not fit: see side_wal_rows().
 std::uint64_t log_batch(Relation index, std::uint64_t incarnation, std::span<const wal::RowId> rows, const float* vectors,

@@ -9,10 +9,22 @@
 
 namespace longbow::tree {
 
+namespace {
+
+// Bits of the delta's scan codes. Around the index's centre vectors are longer than around a leaf's, so few dimensions need
+// more bits than in the tree (two dimensions of two bits have 16 values); many can do with half.
+unsigned delta_bits(const Space& space) noexcept {
+  if (space.dims() <= 32) return 8;
+  if (space.dims() <= 80) return 4;
+  return std::max(1U, space.leaf.bits / 2);
+}
+
+}  // namespace
+
 DeltaLayout delta_layout(const Space& space) noexcept {
   DeltaLayout layout{};
   layout.geometry.dims = space.dims();
-  layout.geometry.bits = std::max(1U, space.leaf.bits / 2);
+  layout.geometry.bits = delta_bits(space);
   layout.geometry.groups = quant::groups(space.dims(), layout.geometry.bits);
   layout.factors = layout.geometry.groups * 64;
   layout.block_bytes = (layout.factors + sizeof(LeafFactors) + 63) / 64 * 64;
@@ -54,6 +66,11 @@ DeltaRow DeltaEncoder::operator[](std::size_t i) const noexcept {
   row.scan_codes = codes_.data() + i * 2 * space_.dims();
   row.refine_codes = row.scan_codes + space_.dims();
   return row;
+}
+
+void mark_delta_stale(const DeltaLayout& layout, DeltaBlock block, std::size_t lane) noexcept {
+  auto& f = *reinterpret_cast<LeafFactors*>(block.codes + layout.factors);
+  std::atomic_ref(f.row_offset[lane]).store(kDeltaStale, std::memory_order_release);
 }
 
 void drop_delta_row(const DeltaLayout& layout, DeltaBlock block, std::size_t lane) noexcept {

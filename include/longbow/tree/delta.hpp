@@ -1,7 +1,7 @@
 // The delta: codes of pending rows in memory, in blocks of 16, around the index's centre.
 //
-// A block is scan codes and LeafFactors, as a leaf has them but with half as many bits: a query scores every pending row,
-// so bytes are what it costs (50,000 GloVe rows: 570 us a query with the tree's 4 bits and refine codes between the blocks).
+// A block is scan codes and LeafFactors, as a leaf has them but with fewer bits where rows are long: a query scores every
+// pending row, so bytes are what it costs (50,000 GloVe rows: 570 us a query with the tree's 4 bits and refine codes between the blocks).
 // Refine codes lie apart. A row counts once its row id is there: put_delta_row() publishes it last. Where the bytes
 // lie and who may read them when is the owner's affair; readers of a block that is being filled see some of its rows.
 #pragma once
@@ -57,6 +57,10 @@ class DeltaEncoder {
   std::pmr::vector<DeltaRow> rows_;  // without their codes
   std::pmr::vector<std::uint8_t> codes_;
 };
+// In place of a row id's offset: the slot's entry is known to have no row any more.
+inline constexpr std::uint16_t kDeltaStale = 0xFFFF;
+// Notes that a slot's entry has no row: nobody need look for it again.
+void mark_delta_stale(const DeltaLayout& layout, DeltaBlock block, std::size_t lane) noexcept;
 // Takes a row out: readers that come later do not see it.
 void drop_delta_row(const DeltaLayout& layout, DeltaBlock block, std::size_t lane) noexcept;
 
