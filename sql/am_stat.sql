@@ -20,6 +20,8 @@ SELECT "table", index, rows, pending, dead, plain_rows, leaves, height, dims, me
 -- Rows in the tree, and rows beside it.
 INSERT INTO t VALUES (1, '[1,2,3,4]'), (2, '[4,3,2,1]'), (3, NULL), (4, '[0,0,0,0]'), (5, '[1e30,1,1,1]');
 INSERT INTO u VALUES ('[1,2,3]');
+SELECT longbow_merge('t_v') >= 0 AS merged;
+SELECT longbow_merge('u_v') >= 0 AS merged;
 SELECT index, rows, pending, dead, plain_rows, leaves, height, dims, splits FROM stat;
 DELETE FROM t WHERE id IN (1, 3);
 SELECT index, rows, dead, plain_rows FROM stat WHERE index = 't_v';
@@ -28,6 +30,7 @@ SELECT index, rows, dead, plain_rows FROM stat WHERE index = 't_v';
 -- A build calibrates; so it knows recall and the leaves it takes.
 TRUNCATE t;
 INSERT INTO t SELECT i, vec(i, 4) FROM generate_series(1, 2000) i;
+SELECT longbow_merge('t_v') >= 0 AS merged;
 SELECT rows, leaves > 50 AS many, splits > 50 AS split, height FROM stat WHERE index = 't_v';
 REINDEX INDEX t_v;
 SELECT rows, leaves > 50 AS many, splits, height, calibration_queries > 0 AS calibrated, calibrated_rows,
@@ -53,7 +56,7 @@ CREATE TABLE p (v vector(2)) PARTITION BY HASH (v);
 CREATE TABLE p_0 PARTITION OF p FOR VALUES WITH (MODULUS 1, REMAINDER 0);
 CREATE INDEX p_v ON p USING longbow (v);
 INSERT INTO p VALUES ('[1,2]');
-SELECT index, rows FROM stat;
+SELECT index, rows + pending AS rows FROM stat;
 SELECT index, rows FROM longbow_stat_index WHERE index = 'tmp_v';
 -- One index directly.
 SELECT rows, metric, dims FROM longbow_index_facts('t_v');

@@ -34,6 +34,7 @@ SELECT recall('t', '<->', 'q', 10, 'v IS NOT NULL') >= 0.9 AS recalls;
 CREATE TABLE turn (id int, v vector(24)) WITH (autovacuum_enabled = off);
 CREATE INDEX turn_v ON turn USING longbow (v) WITH (leaf_size = 32);
 INSERT INTO turn SELECT i, vec(i, 24) FROM generate_series(1, 2000) i;
+SELECT longbow_merge('turn_v') >= 0 AS merged;
 SELECT pg_relation_size('turn_v') AS before \gset
 DO $$ BEGIN FOR k IN 1 .. 10 LOOP UPDATE turn SET v = vec(id + 2000 * k, 24) WHERE id % 10 = k % 10; END LOOP; END $$;
 VACUUM turn;
@@ -52,6 +53,7 @@ DROP TABLE turn;
 CREATE TABLE odd (id int, v vector(3)) WITH (autovacuum_enabled = off);
 CREATE INDEX odd_v ON odd USING longbow (v vector_cosine_ops);
 INSERT INTO odd SELECT i, CASE i % 4 WHEN 0 THEN '[0,0,0]' WHEN 1 THEN '[1e30,1,1]' WHEN 2 THEN vec(i, 3) END::vector FROM generate_series(1, 4000) i;
+SELECT longbow_merge('odd_v') >= 0 AS merged;
 SELECT rows, plain_rows FROM longbow_stat_index WHERE index = 'odd_v';
 DELETE FROM odd WHERE id % 2 = 0;
 VACUUM odd;
@@ -66,6 +68,7 @@ DROP TABLE odd;
 CREATE TABLE long_rows (id int, v vector(9000)) WITH (autovacuum_enabled = off);
 CREATE INDEX long_v ON long_rows USING longbow (v) WITH (leaf_size = 16, bits = 4);
 INSERT INTO long_rows SELECT i, array_fill(i % 7 + i / 1000.0, ARRAY[9000])::vector FROM generate_series(1, 200) i;
+SELECT longbow_merge('long_v') >= 0 AS merged;
 SELECT pg_relation_size('long_v') AS before \gset
 DELETE FROM long_rows WHERE id % 3 > 0;
 VACUUM long_rows;
