@@ -300,8 +300,8 @@ bool is_ours(Relation index) {
          index->rd_index->indisvalid && takes_pending(index);
 }
 
-// One round over an index in a transaction of its own. Returns whether it may be worth another one.
-bool one_round(Worker* w, Oid index_oid, bool only_if_due) {
+// One round over an index, if it is due, in a transaction of its own. Returns whether it may be worth another one.
+bool one_round(Worker* w, Oid index_oid) {
   bool more = false;
   StartTransactionCommand();
   PushActiveSnapshot(GetTransactionSnapshot());
@@ -309,7 +309,7 @@ bool one_round(Worker* w, Oid index_oid, bool only_if_due) {
   if (try_database(w->database) && open_pair(index_oid, &heap, &index)) {
     if (is_ours(index)) {
       pg::DeltaIndex* entry = know_index(index);
-      if (entry != nullptr && (!only_if_due || is_due(*entry))) {
+      if (entry != nullptr && is_due(*entry)) {
         const TimestampTz start = GetCurrentTimestamp();
         const MergeRound round = merge_round(heap, index, false, w->round_rows);
         const long took = TimestampDifferenceMilliseconds(start, GetCurrentTimestamp());
@@ -355,7 +355,7 @@ void work(Oid database) {
   List* indexes = list_indexes();
   ListCell* cell;
   foreach (cell, indexes) {
-    while (one_round(&w, lfirst_oid(cell), true)) {
+    while (one_round(&w, lfirst_oid(cell))) {
       CHECK_FOR_INTERRUPTS();
       if (ConfigReloadPending) {
         ConfigReloadPending = false;

@@ -21,8 +21,8 @@ constexpr float kFar = std::numeric_limits<float>::max();
 constexpr int kMostRestarts = 16;
 constexpr double kFirstWaveRows = 10;
 constexpr double kWaveGrowth = 4;
-// Pending rows are kept by coarser codes than the tree's: as many more are refined.
-constexpr std::size_t kPendingKeep = 4;
+// Where pending rows are kept by coarser codes than the tree's, so many times more of them are refined.
+constexpr std::size_t kCoarseKeep = 4;
 
 constexpr std::uint64_t key_of(RowId row) noexcept { return std::uint64_t{row.block} << 16 | row.offset; }
 
@@ -266,7 +266,8 @@ void Search::State::take_pending() {
   visits.push_back({0, 0, static_cast<std::uint32_t>(leaf_t.size() / n) - 1});
   pending_codes.clear();
   pending_pool.clear();
-  PendingScorer scorer(space, query, query.vector(), prune ? keep * kPendingKeep : 0, memory);
+  const bool coarse = delta_layout(space).geometry.bits < space.leaf.bits;
+  PendingScorer scorer(space, query, query.vector(), prune ? (coarse ? keep * kCoarseKeep : keep) : 0, memory);
   scorer.set_output(prune ? pending_pool : pool, pending_codes, bare, index);
   const std::size_t before = pool.size();
   options.pending->visit(scorer);
