@@ -76,6 +76,7 @@ void start(IndexScanDesc scan) {
   s->search = make<tree::Search>(s->memory, *store, *space, *memory);
   s->search->start(query, options);
   pg::call([&] { pgstat_count_index_scan(scan->indexRelation); });
+  lb_count_search(scan);
   s->started = true;
 }
 

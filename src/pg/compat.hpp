@@ -9,6 +9,8 @@ extern "C" {
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "access/genam.h"
+#include "access/relscan.h"
 #if PG_VERSION_NUM >= 160000
 #include "nodes/miscnodes.h"
 #include "varatt.h"
@@ -76,6 +78,13 @@ inline bool lb_owns_relation(Oid oid) {
 inline void lb_restrict_search_path() {
 #if PG_VERSION_NUM >= 170000
   RestrictSearchPath();
+#endif
+}
+
+// Counts a search for EXPLAIN, which 18 and later show.
+inline void lb_count_search([[maybe_unused]] IndexScanDesc scan) {
+#if PG_VERSION_NUM >= 180000
+  if (scan->instrument != nullptr) scan->instrument->nsearches++;
 #endif
 }
 
