@@ -7,6 +7,7 @@
 #include <new>
 
 #include "frontier.hpp"
+#include "pending_scorer.hpp"
 
 namespace longbow::tree {
 
@@ -16,7 +17,6 @@ using base::Errc;
 using base::Error;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr float kFar = std::numeric_limits<float>::max();
 // A reader that keeps losing its pages meets corruption, not concurrency.
 constexpr int kMostRestarts = 16;
 constexpr double kFirstWaveRows = 10;
@@ -25,15 +25,6 @@ constexpr double kWaveGrowth = 4;
 constexpr std::size_t kCoarseKeep = 4;
 
 constexpr std::uint64_t key_of(RowId row) noexcept { return std::uint64_t{row.block} << 16 | row.offset; }
-
-// A row of a visited leaf, by its scan code.
-struct Candidate {
-  float estimate;
-  std::uint32_t visit;   // which visited leaf
-  std::uint32_t slot;
-  BlockId refine_block;  // first refine page; kNoBlock: a pending row, `slot` is its number in pending_codes
-  RowId row;
-};
 
 // What a visited leaf brings to the refinement of its rows.
 struct Visit {
@@ -142,114 +133,6 @@ void Search::State::begin_tree() {
   leaf_t.clear();
   pool.clear();
 }
-
-// -- pending rows
-
-namespace {
-
-// Scores pending rows as one more leaf around the index's centre.
-class PendingScorer final : public PendingVisitor {
- public:
-  // `visit` and its t belong to the pending rows; `keep` bounds the candidates, 0 keeps all.
-  PendingScorer(const Space& space, const Query& query, const float* t, std::size_t keep, std::pmr::memory_resource& memory)
-      : space_(space),
-        layout_(delta_layout(space)),
-        keep_(keep),
-        block_(with_t(query.block(), t)),
-        scorer_(layout_.geometry, block_, form_of(space.metric())),
-        found_(&memory) {
-    if (space.metric() == base::Metric::l2 || space.metric() == base::Metric::cosine)
-      scorer_.set_base(simd::kernels().inner_product(t, t, space.dims()));
-    else
-      scorer_.set_base(0);
-  }
-
-  void block(DeltaBlock bytes, std::uint32_t mask) override {
-    const auto& f = *reinterpret_cast<const LeafFactors*>(bytes.codes + layout_.factors);
-    alignas(64) float estimate[16];
-    scorer_.begin();
-    scorer_.add(bytes.codes, 0, layout_.geometry.groups, f.scale);
-    const std::uint32_t below = scorer_.score(f.add, f.scale, threshold_, estimate);
-    rows_ += static_cast<std::uint64_t>(__builtin_popcount(mask));
-    for (mask &= keep_ > 0 ? below : 0xFFFFU; mask != 0; mask &= mask - 1) {
-      const auto i = static_cast<std::size_t>(__builtin_ctz(mask));
-      const float safe = estimate[i] == estimate[i] ? estimate[i] : kFar;
-      found_.push_back({safe, bytes.refine + i * layout_.refine_bytes, {f.row_block[i], f.row_offset[i]}});
-    }
-    if (keep_ > 0 && found_.size() >= keep_ * 4) trim();
-  }
-  void bare(RowId row) override { bare_->push_back(row); }
-  // Copies what the search will need.
-  void finish() override {
-    if (keep_ > 0) trim();
-    for (const Found& f : found_) {
-      pool_->push_back({f.estimate, visit_, static_cast<std::uint32_t>(codes_->size() / layout_.refine_bytes), kNoBlock, f.row});
-      codes_->insert(codes_->end(), f.refine, f.refine + layout_.refine_bytes);
-    }
-  }
-  // Where finish() and bare() put what they get.
-  void set_output(std::pmr::vector<Candidate>& pool, std::pmr::vector<std::uint8_t>& codes, std::pmr::vector<RowId>& bare,
-                  std::uint32_t visit) {
-    pool_ = &pool;
-    codes_ = &codes;
-    bare_ = &bare;
-    visit_ = visit;
-  }
-  [[nodiscard]] std::uint64_t rows() const noexcept { return rows_; }
-
- private:
-  struct Found {
-    float estimate;
-    const std::uint8_t* refine;
-    RowId row;
-  };
-  static BlockQuery with_t(BlockQuery query, const float* t) noexcept {
-    query.t = t;
-    return query;
-  }
-  void trim() {
-    if (found_.size() <= keep_) return;
-    const auto nth = found_.begin() + static_cast<std::ptrdiff_t>(keep_) - 1;
-    std::nth_element(found_.begin(), nth, found_.end(),
-                     [](const Found& a, const Found& b) { return a.estimate < b.estimate; });
-    threshold_ = nth->estimate;
-    found_.resize(keep_);
-  }
-
-  const Space& space_;
-  DeltaLayout layout_;
-  std::size_t keep_;
-  BlockQuery block_;
-  BlockScorer scorer_;
-  std::pmr::vector<Found> found_;
-  std::pmr::vector<Candidate>* pool_ = nullptr;
-  std::pmr::vector<std::uint8_t>* codes_ = nullptr;
-  std::pmr::vector<RowId>* bare_ = nullptr;
-  std::uint32_t visit_ = 0;
-  float threshold_ = kFar;
-  std::uint64_t rows_ = 0;
-};
-
-// Takes pending rows' ids alone, for queries that cannot rank.
-class PendingIds final : public PendingVisitor {
- public:
-  PendingIds(const Space& space, std::pmr::vector<RowId>& bare) : layout_(delta_layout(space)), bare_(bare) {}
-  void block(DeltaBlock bytes, std::uint32_t mask) override {
-    const auto& f = *reinterpret_cast<const LeafFactors*>(bytes.codes + layout_.factors);
-    for (; mask != 0; mask &= mask - 1) {
-      const auto i = static_cast<std::size_t>(__builtin_ctz(mask));
-      bare_.push_back({f.row_block[i], f.row_offset[i]});
-    }
-  }
-  void bare(RowId row) override { bare_.push_back(row); }
-  void finish() override {}
-
- private:
-  DeltaLayout layout_;
-  std::pmr::vector<RowId>& bare_;
-};
-
-}  // namespace
 
 // Makes pending rows candidates of the wave that begins: the best ones while it prunes, else all.
 void Search::State::take_pending() {
