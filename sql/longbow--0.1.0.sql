@@ -431,7 +431,7 @@ CREATE VIEW longbow_stat_index AS
   CROSS JOIN LATERAL longbow_index_facts(c.oid) f
   WHERE c.relkind = 'i' AND f.rows IS NOT NULL;
 COMMENT ON VIEW longbow_stat_index IS
-  'one row a longbow index: figures from its pages, scans and rows returned from the statistics system; rows_scanned is NULL without shared memory';
+  'one row a longbow index: figures from its pages, scans and rows returned from the statistics system; rows_scanned is not counted yet and NULL';
 
 CREATE FUNCTION longbow_storage_stats(
     OUT requested text, OUT effective text, OUT reason text, OUT records bigint, OUT write_ops bigint, OUT fsyncs bigint,
