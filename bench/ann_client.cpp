@@ -5,85 +5,17 @@
 // Answers commands from standard input, a line of JSON each: "exec SQL" gives its rows as text and its time,
 // "load TABLE" copies DIR/base.fbin into TABLE (id int, v vector) in binary, "prepare SQL" prepares a query with one
 // vector parameter whose first column is the id, and "query" runs it once for every vector of DIR/query.fbin.
-#include <endian.h>
-#include <libpq-fe.h>
-
 #include <cstring>
 #include <string_view>
 
-#include "ann_common.hpp"
+#include "pq_common.hpp"
 
 namespace ann {
-
-static void put16(std::string& out, std::uint16_t value) {
-  value = htobe16(value);
-  out.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-
-static void put32(std::string& out, std::uint32_t value) {
-  value = htobe32(value);
-  out.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-
-// The binary form of a vector: int16 dimensions, int16 zero, then float4 in network order.
-static void put_vector(std::string& out, const float* x, std::size_t n) {
-  put16(out, std::uint16_t(n));
-  put16(out, 0);
-  for (std::size_t i = 0; i < n; i++) {
-    std::uint32_t bits;
-    std::memcpy(&bits, x + i, sizeof bits);
-    put32(out, bits);
-  }
-}
-
-static void print_json_text(std::string_view text) {
-  std::putchar('"');
-  for (const char c : text) {
-    if (c == '"' || c == '\\')
-      std::printf("\\%c", c);
-    else if (static_cast<unsigned char>(c) < 0x20)
-      std::printf("\\u%04x", c);
-    else
-      std::putchar(c);
-  }
-  std::putchar('"');
-}
-
-static void print_error(PGconn* conn) {
-  std::printf("{\"error\": ");
-  print_json_text(PQerrorMessage(conn));
-  std::printf("}\n");
-}
-
-static void exec(PGconn* conn, const char* sql) {
-  const double start = now();
-  PGresult* result = PQexec(conn, sql);
-  const double seconds = now() - start;
-  const ExecStatusType status = PQresultStatus(result);
-  if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
-    print_error(conn);
-  } else {
-    std::printf("{\"seconds\": %.6f, \"rows\": [", seconds);
-    for (int i = 0; i < PQntuples(result); i++) {
-      std::printf("%s[", i ? ", " : "");
-      for (int j = 0; j < PQnfields(result); j++) {
-        if (j) std::printf(", ");
-        if (PQgetisnull(result, i, j))
-          std::printf("null");
-        else
-          print_json_text(PQgetvalue(result, i, j));
-      }
-      std::printf("]");
-    }
-    std::printf("]}\n");
-  }
-  PQclear(result);
-}
 
 static void load(PGconn* conn, const Set& set, const char* table) {
   const double start = now();
   PGresult* result = PQexec(conn, (std::string("COPY ") + table + " (id, v) FROM STDIN BINARY").c_str());
-  if (PQresultStatus(result) != PGRES_COPY_IN) return print_error(conn);
+  if (PQresultStatus(result) != PGRES_COPY_IN) return print_error(PQerrorMessage(conn));
   PQclear(result);
   const std::size_t n = set.base.columns;
   std::string out("PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19);
@@ -98,14 +30,14 @@ static void load(PGconn* conn, const Set& set, const char* table) {
       put16(out, 0xffff);
     }
     if (out.size() > 65536 || i == set.base.rows) {
-      if (PQputCopyData(conn, out.data(), int(out.size())) != 1) return print_error(conn);
+      if (PQputCopyData(conn, out.data(), int(out.size())) != 1) return print_error(PQerrorMessage(conn));
       out.clear();
     }
   }
   PQputCopyEnd(conn, nullptr);
   result = PQgetResult(conn);
   if (PQresultStatus(result) != PGRES_COMMAND_OK)
-    print_error(conn);
+    print_error(PQerrorMessage(conn));
   else
     std::printf("{\"seconds\": %.3f}\n", now() - start);
   PQclear(result);
@@ -116,7 +48,7 @@ static void prepare(PGconn* conn, const char* sql) {
   PQclear(PQexec(conn, "DEALLOCATE ALL"));
   PGresult* result = PQprepare(conn, "nearest", sql, 1, nullptr);
   if (PQresultStatus(result) != PGRES_COMMAND_OK)
-    print_error(conn);
+    print_error(PQerrorMessage(conn));
   else
     std::printf("{}\n");
   PQclear(result);
@@ -137,7 +69,7 @@ static void query(PGconn* conn, const Set& set, std::size_t k) {
     PGresult* result = PQexecPrepared(conn, "nearest", 1, &value, &length, &binary, 1);
     if (PQresultStatus(result) != PGRES_TUPLES_OK) {
       PQclear(result);
-      return print_error(conn);
+      return print_error(PQerrorMessage(conn));
     }
     for (int i = 0; i < PQntuples(result); i++) {
       std::uint32_t id;

@@ -14,9 +14,6 @@
 //   truth METRIC K ROWS COUNT                     exact neighbours of the first COUNT queries among rows 0..ROWS
 //   prepare SQL                                   a query with one vector parameter, whose first column is the id
 //   query COUNT                                   runs it for the first COUNT queries; recall where truth is known
-#include <endian.h>
-#include <libpq-fe.h>
-
 #include <atomic>
 #include <cstring>
 #include <random>
@@ -24,52 +21,9 @@
 #include <string_view>
 #include <thread>
 
-#include "ann_common.hpp"
+#include "pq_common.hpp"
 
 namespace ann {
-
-static void put16(std::string& out, std::uint16_t value) {
-  value = htobe16(value);
-  out.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-
-static void put32(std::string& out, std::uint32_t value) {
-  value = htobe32(value);
-  out.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-
-// The binary form of a vector: int16 dimensions, int16 zero, then float4 in network order.
-static void put_vector(std::string& out, const float* x, std::size_t n) {
-  put16(out, std::uint16_t(n));
-  put16(out, 0);
-  const std::size_t start = out.size();
-  out.resize(start + 4 * n);
-  for (std::size_t i = 0; i < n; i++) {
-    std::uint32_t bits;
-    std::memcpy(&bits, x + i, sizeof bits);
-    bits = htobe32(bits);
-    std::memcpy(out.data() + start + 4 * i, &bits, sizeof bits);
-  }
-}
-
-static void print_json_text(std::string_view text) {
-  std::putchar('"');
-  for (const char c : text) {
-    if (c == '"' || c == '\\')
-      std::printf("\\%c", c);
-    else if (static_cast<unsigned char>(c) < 0x20)
-      std::printf("\\u%04x", c);
-    else
-      std::putchar(c);
-  }
-  std::putchar('"');
-}
-
-static void print_error(std::string_view text) {
-  std::printf("{\"error\": ");
-  print_json_text(text);
-  std::printf("}\n");
-}
 
 static std::uint64_t mix(std::uint64_t z) {
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -124,31 +78,6 @@ struct Session {
   std::size_t k = 0;
   std::vector<double> limits;  // distance of the k-th neighbour, a query each
 };
-
-static void exec(PGconn* conn, const char* sql) {
-  const double start = now();
-  PGresult* result = PQexec(conn, sql);
-  const double seconds = now() - start;
-  const ExecStatusType status = PQresultStatus(result);
-  if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
-    print_error(PQerrorMessage(conn));
-  } else {
-    std::printf("{\"seconds\": %.6f, \"rows\": [", seconds);
-    for (int i = 0; i < PQntuples(result); i++) {
-      std::printf("%s[", i ? ", " : "");
-      for (int j = 0; j < PQnfields(result); j++) {
-        if (j) std::printf(", ");
-        if (PQgetisnull(result, i, j))
-          std::printf("null");
-        else
-          print_json_text(PQgetvalue(result, i, j));
-      }
-      std::printf("]");
-    }
-    std::printf("]}\n");
-  }
-  PQclear(result);
-}
 
 static void copy(Session& session, std::istringstream& words) {
   std::string table;

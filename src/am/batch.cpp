@@ -3,11 +3,11 @@
 // Locks: the first deferred row takes RowExclusiveLock on its index until the transaction ends, so that the file stays what
 // it is. A flush latches heap pages one at a time, before any page of the index.
 #include "am/batch.hpp"
-#include "am/merge.hpp"
-#include "am/pending.hpp"
 
 #include <algorithm>
 
+#include "am/merge.hpp"
+#include "am/pending.hpp"
 #include "longbow/tree/insert.hpp"
 #include "longbow/tree/maintain.hpp"
 #include "pg/context_resource.hpp"
@@ -188,22 +188,6 @@ class MarkDone final : public tree::InsertWatch {
   const uint32* numbers_;
 };
 
-// Puts a flush's rows into the pending list, or straight into the tree where there is none or no room: the writer's pause
-// that other databases' users know as that of a garbage collection.
-void put_rows(Relation index, pg::RelationStore& store, const tree::Space& space, std::span<const FlushRow> rows,
-              tree::InsertWatch& watch, std::pmr::memory_resource& memory) {
-  if (rows.empty()) return;
-  const bool listed = takes_pending(index);
-  if (listed && append_pending_rows(index, store, space, rows, watch, memory)) return;
-  // Memory that an index no longer needs may be all that is wanted.
-  if (listed && pg::call([] { return forget_gone(); }) && append_pending_rows(index, store, space, rows, watch, memory)) return;
-  const PauseClock clock(listed);
-  std::pmr::vector<tree::NewRow> direct(&memory);
-  for (const FlushRow& r : rows) direct.push_back(r.row);
-  tree::insert_rows(store, space, direct, watch, memory);
-  recalibrate_if_grown(store, space, memory);
-}
-
 // Writes the rows' vectors to the side WAL, in as many records as they need, and notes where.
 void log_rows(Relation index, const Batch* batch, std::span<const uint32> numbers, std::span<FlushRow> rows,
               std::pmr::memory_resource& memory) {
@@ -228,11 +212,32 @@ void log_rows(Relation index, const Batch* batch, std::span<const uint32> number
   }
 }
 
-void insert_batch(Relation index, Batch* batch, MemoryContext context) {
+// Puts a flush's rows into the pending list, or straight into the tree where there is none or no room: the writer's pause
+// that users of other systems know as that of a garbage collection. Rows that the list will not take are not logged.
+void put_rows(Relation index, pg::RelationStore& store, const tree::Space& space, const Batch* batch,
+              std::span<const uint32> numbers, std::span<FlushRow> rows, tree::InsertWatch& watch,
+              std::pmr::memory_resource& memory) {
+  if (rows.empty()) return;
+  const bool listed = takes_pending(index);
+  const auto room = [&] { return has_pending_room(index, space, rows.size()); };
+  // Memory that an index no longer needs may be all that is wanted.
+  if (listed && (room() || (pg::call([] { return forget_gone(); }) && room()))) {
+    log_rows(index, batch, numbers, rows, memory);
+    if (append_pending_rows(index, store, space, rows, watch, memory)) return;
+  }
+  const PauseClock clock(listed);
+  std::pmr::vector<tree::NewRow> direct(&memory);
+  for (const FlushRow& r : rows) direct.push_back(r.row);
+  tree::insert_rows(store, space, direct, watch, memory);
+  recalibrate_if_grown(store, space, memory);
+}
+
+// Returns whether the index has a pending list that only a server with shared memory can have made.
+bool insert_batch(Relation index, Batch* batch, MemoryContext context) {
   pg::ContextResource memory(context);
   pg::RelationStore store(index);
   const tree::Space* space = load_space(index, store, context);
-  if (space->meta.incarnation != batch->incarnation) return;  // built anew from the heap meanwhile
+  if (space->meta.incarnation != batch->incarnation) return false;  // built anew from the heap meanwhile
   std::pmr::vector<FlushRow> rows(&memory);
   std::pmr::vector<uint32> numbers(&memory);
   for (uint32 i = 0; i < batch->rows; i++) {
@@ -242,24 +247,26 @@ void insert_batch(Relation index, Batch* batch, MemoryContext context) {
     numbers.push_back(i);
   }
   MarkDone watch(batch, numbers.data());
-  if (takes_pending(index)) log_rows(index, batch, numbers, rows, memory);
-  put_rows(index, store, *space, rows, watch, memory);
+  put_rows(index, store, *space, batch, numbers, rows, watch, memory);
+  return !takes_pending(index) && space->meta.pending_head != tree::kNoBlock;
 }
 
+// An error leaves `flushing` to the end of the subtransaction or transaction; rows that are done stay marked.
 void flush(Batch* batch) {
+  const bool inside = flushing;
+  flushing = true;
   const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "longbow flush", ALLOCSET_DEFAULT_SIZES);
   const Relation index = try_relation_open(batch->index, RowExclusiveLock);
   if (index != nullptr && lb_same_file(batch->file, lb_locator(index))) {
     const Relation heap = relation_open(batch->heap, AccessShareLock);
     check_rows(heap, batch);
-    pg::enter([&] { insert_batch(index, batch, context); });
-    // What an earlier server start with shared memory has left.
-    if (!takes_pending(index)) merge_leftovers(heap, index);
+    if (pg::enter([&] { return insert_batch(index, batch, context); })) merge_leftovers(heap, index);
     relation_close(heap, AccessShareLock);
   }
   if (index != nullptr) relation_close(index, RowExclusiveLock);
   MemoryContextDelete(context);
   batch->rows = 0;
+  flushing = inside;
 }
 
 }  // namespace
@@ -297,15 +304,12 @@ void begin_batch(Relation index, Relation heap) {
 
 void flush_batches(int depth) {
   if (flushing) return;
-  // An error leaves the flag to the transaction's end; rows that are done stay marked.
   for (Batch* b = batches; b != nullptr;) {
     if (b->depth <= depth) {
       b = b->next;
       continue;
     }
-    flushing = true;
     flush(b);
-    flushing = false;
     drop(b);
     // A flush may run functions of the user, and so other statements.
     b = batches;

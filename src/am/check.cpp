@@ -38,15 +38,15 @@ class Checker final : public tree::RowVisitor {
     if (meant && static_cast<std::size_t>(vector->dim) != space_.dims()) fail(row, "has another dimension than the index");
     pg::call([&] { reader_.forget(); });
     if (!meant) return;
-    if (!listed_.insert(key_of(row))) fail(row, "occurs twice in the pending list");
+    if (!listed_.insert(tree::row_key(row))) fail(row, "occurs twice in the pending list");
     ++visible;
   }
   void row(tree::RowId row, const float* decoded, float error, std::uint16_t flags) override {
     if (reader_.lies_beyond(row)) fail(row, "lies beyond the end of its table");
-    if (!seen_.insert(key_of(row))) fail(row, "occurs twice in the index");
+    if (!seen_.insert(tree::row_key(row))) fail(row, "occurs twice in the index");
     if (!pg::call([&] { return reader_.find(row); })) return;
     // One that was on its way from the list into the tree was counted there.
-    if (!listed_.contains(key_of(row))) ++visible;
+    if (!listed_.contains(tree::row_key(row))) ++visible;
     const types::Vector* vector = pg::call([&] { return reader_.vector(); });
     compare(row, vector, decoded, error, flags);
     pg::call([&] { reader_.forget(); });
@@ -55,7 +55,6 @@ class Checker final : public tree::RowVisitor {
   std::int64_t visible = 0;
 
  private:
-  static std::uint64_t key_of(tree::RowId row) noexcept { return std::uint64_t{row.block} << 16 | row.offset; }
   [[noreturn]] void fail(tree::RowId row, const char* what) {
     pg::call([&] {
       ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),

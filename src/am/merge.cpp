@@ -58,6 +58,20 @@ void count_round(const tree::MergeResult& r, const instr_time& start) {
   counters->round.record(static_cast<std::uint64_t>(INSTR_TIME_GET_DOUBLE(end) * 1e9));
 }
 
+// The ordinals that the list has now: its first, and the one that its next entry gets.
+struct Range {
+  std::uint64_t from, end;
+};
+Range pending_range(Relation index) {
+  Range range{};
+  pg::enter([&] {
+    pg::RelationStore store(index);
+    range.from = tree::read_meta(store).pending_from;
+    range.end = tree::next_pending_ordinal(store);
+  });
+  return range;
+}
+
 }  // namespace
 
 MergeRound merge_round(Relation heap, Relation index, bool wait, std::size_t most) {
@@ -86,25 +100,6 @@ MergeRound merge_round(Relation heap, Relation index, bool wait, std::size_t mos
   return round;
 }
 
-std::uint64_t pending_end(Relation index) {
-  std::uint64_t end = 0;
-  pg::enter([&] {
-    pg::RelationStore store(index);
-    end = tree::next_pending_ordinal(store);
-  });
-  return end;
-}
-
-std::uint64_t pending_rows(Relation index) {
-  std::uint64_t from = 0;
-  pg::enter([&] {
-    pg::RelationStore store(index);
-    from = tree::read_meta(store).pending_from;
-  });
-  const std::uint64_t end = pending_end(index);
-  return end > from ? end - from : 0;
-}
-
 pg::DeltaIndex* know_index(Relation index) {
   pg::DeltaIndex* entry = nullptr;
   const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "longbow index", ALLOCSET_SMALL_SIZES);
@@ -126,9 +121,8 @@ pg::DeltaIndex* know_index(Relation index) {
 
 std::uint64_t merge_all(Relation heap, Relation index, bool wait) {
   // Others may append as fast as we merge: what is there now is enough.
-  const std::uint64_t end = pending_end(index);
   std::uint64_t rows = 0;
-  for (std::uint64_t from = 0; from < end;) {
+  for (auto [from, end] = pending_range(index); from < end;) {
     CHECK_FOR_INTERRUPTS();
     const MergeRound round = merge_round(heap, index, wait);
     rows += round.result.rows;
@@ -139,7 +133,7 @@ std::uint64_t merge_all(Relation heap, Relation index, bool wait) {
 }
 
 void merge_leftovers(Relation heap, Relation index) {
-  if (pending_rows(index) > 0) merge_all(heap, index, false);
+  merge_all(heap, index, false);
 }
 
 }  // namespace longbow::am

@@ -20,12 +20,7 @@ MergeRound merge_round(Relation heap, Relation index, bool wait, std::size_t mos
 pg::DeltaIndex* know_index(Relation index);
 // Merges, round by round, what is in the list now; returns the rows that went into the tree.
 std::uint64_t merge_all(Relation heap, Relation index, bool wait);
-// Merges what a list holds that no memory knows of, if there is any and nobody is at it: what a flush does without shared
-// memory.
+// Merges what an earlier server start with shared memory has left pending, unless another session is at it.
 void merge_leftovers(Relation heap, Relation index);
-// The ordinal that the list's next entry gets.
-std::uint64_t pending_end(Relation index);
-// Rows of the list that are not in the tree yet, dead ones included, by its pages.
-std::uint64_t pending_rows(Relation index);
 
 }  // namespace longbow::am

@@ -89,12 +89,11 @@ class OldEntries final : public tree::PendingReader {
 // Fills the slots of entries that have none.
 class Filler {
  public:
-  Filler(pg::Delta& delta, const OldEntries& old, VectorFetch& vectors, const tree::Space& space,
-         std::pmr::memory_resource& memory)
+  Filler(pg::Delta& delta, const OldEntries& old, const tree::Space& space, std::pmr::memory_resource& memory)
       : delta_(delta),
         old_(old),
-        vectors_(vectors),
         space_(space),
+        memory_(memory),
         layout_(tree::delta_layout(space)),
         codes_(space, memory),
         todo_(&memory),
@@ -103,24 +102,28 @@ class Filler {
         raw_(space.dims(), &memory),
         prepared_(space.dims(), &memory) {}
 
-  void run(tree::PageStore& store) {
-    if (!list_missing()) return;
+  // Vectors come from the side WAL, or from the heap under a snapshot. Opens neither if nothing is missing.
+  void run(tree::PageStore& store, Relation heap, Relation index, Snapshot snapshot) {
+    list_missing();
+    if (todo_.empty()) return;
+    VectorFetch vectors(heap, index, space_, memory_, snapshot);
     for (std::size_t at = 0; at < todo_.size();) {
       codes_.clear();
       found_.clear();
       stale_.clear();
       for (; at < todo_.size() && found_.size() + stale_.size() < kFillTogether; ++at) {
         store.tick();
-        look_at(todo_[at]);
+        look_at(vectors, todo_[at]);
       }
-      if (!publish()) return;
+      if (!publish()) break;
     }
+    vectors.close();
   }
 
  private:
-  bool list_missing() {
+  void list_missing() {
     const pg::SharedLock lock(delta_.chunks_lock(), LW_SHARED);
-    if (!delta_.still_ours()) return false;
+    if (!delta_.still_ours()) return;
     for (std::size_t i = 0; i < old_.found.size(); ++i) {
       std::size_t lane = 0;
       const tree::DeltaBlock block = delta_.block_of(old_.ordinal[i], lane);
@@ -130,12 +133,11 @@ class Filler {
       }
       todo_.push_back(i);
     }
-    return true;
   }
 
-  void look_at(std::size_t i) {
+  void look_at(VectorFetch& vectors, std::size_t i) {
     const tree::PendingEntry& e = old_.found[i];
-    const tree::Fetched fetched = vectors_.fetch(e, raw_.data());
+    const tree::Fetched fetched = vectors.fetch(e, raw_.data());
     if (fetched == tree::Fetched::stale) stale_.push_back(i);
     if (fetched != tree::Fetched::found) return;
     const tree::PreparedRow how = space_.prepare_row(raw_.data(), prepared_.data());
@@ -169,8 +171,8 @@ class Filler {
 
   pg::Delta& delta_;
   const OldEntries& old_;
-  VectorFetch& vectors_;
   const tree::Space& space_;
+  std::pmr::memory_resource& memory_;
   tree::DeltaLayout layout_;
   tree::DeltaEncoder codes_;
   std::pmr::vector<std::size_t> todo_, found_, stale_;
@@ -190,6 +192,11 @@ bool forget_gone() {
     any = true;
   }
   return any;
+}
+
+bool has_pending_room(Relation index, const tree::Space& space, std::size_t rows) {
+  pg::Delta delta = pg::Delta::of(index, space, true);
+  return delta && delta.has_room(rows);
 }
 
 bool append_pending_rows(Relation index, tree::PageStore& store, const tree::Space& space, std::span<const FlushRow> rows,
@@ -288,11 +295,8 @@ void ScanPending::visit(tree::PendingVisitor& visitor) {
   if (covered == 0) covered = ~std::uint64_t{0};
   OldEntries old(covered, memory_);
   if (covered > from) tree::read_pending(store_, from, old);
-  if (delta && heap_ != nullptr && !old.found.empty()) {
-    VectorFetch vectors(heap_, index_, space_, memory_, snapshot_);
-    Filler(delta, old, vectors, space_, memory_).run(store_);
-    vectors.close();
-  }
+  if (delta && heap_ != nullptr && !old.found.empty())
+    Filler(delta, old, space_, memory_).run(store_, heap_, index_, snapshot_);
   if (delta && visit_delta(delta, from, covered, old, tree::delta_layout(space_), visitor)) return;
   // Without a delta, or with one that was forgotten meanwhile, the list says it all.
   OldEntries all(~std::uint64_t{0}, memory_);

@@ -24,6 +24,8 @@ struct FlushRow {
 
 // Whether rows of this index go into a pending list: there is shared memory, and others can see the index.
 bool takes_pending(Relation index);
+// Whether append_pending_rows() would find room for so many rows, as of now.
+bool has_pending_room(Relation index, const tree::Space& space, std::size_t rows);
 // Appends rows to the index's pending list and their codes to the delta; false if there is no room: then none is in.
 bool append_pending_rows(Relation index, tree::PageStore& store, const tree::Space& space, std::span<const FlushRow> rows,
                          tree::InsertWatch& watch, std::pmr::memory_resource& memory);

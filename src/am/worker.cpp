@@ -10,6 +10,7 @@
 
 #include "am/merge.hpp"
 #include "am/pending.hpp"
+#include "longbow/base/backoff.hpp"
 #include "pg/delta.hpp"
 #include "pg/settings.hpp"
 #include "pg/side_wal.hpp"
@@ -48,8 +49,11 @@ constexpr int kMostWorkers = 64;
 constexpr int kMostDatabases = 1024;
 constexpr long kIdle_ms = 1000;      // between looks when nothing is going on
 constexpr long kRound_ms = 200;      // a round is to end within
-constexpr long kFirstBackoff_ms = 1000, kMostBackoff_ms = 60 * 1000;
+constexpr int kPause_ms = 1000;      // between two workers of a database: one that finds all locked ends at once
 constexpr int kTidy_ms = 10 * 1000;  // between looks for indexes that are gone
+constexpr int kSegments_ms = 1000;   // between looks for segments that nobody needs
+// After a worker that failed.
+constexpr std::int64_t kFirstWait_us = 1000 * 1000, kMostWait_us = 60 * kFirstWait_us;
 
 // -- when to merge
 
@@ -77,11 +81,11 @@ struct Slot {
   bool visits;  // the first visit after the server's start
 };
 
-// When a worker was last started for a database, and how soon the next one may be.
+// When a worker was last started for a database, and how its workers fare.
 struct Started {
   Oid database;
   TimestampTz at;
-  long backoff_ms;
+  base::Backoff backoff;
 };
 
 struct Launcher {
@@ -90,7 +94,8 @@ struct Launcher {
   int unvisited_count;
   // Databases whose first visit has not ended; -1: not collected yet. Until then anybody may need any segment.
   int visits_left;
-  Started started[kMostDatabases];  // by database, in a table of open slots
+  Started started[kMostDatabases];  // a place a database; another's is taken over when there are very many
+  TimestampTz segments_looked;
 };
 
 // Calls f(oid, whether it can be visited) for every database.
@@ -133,10 +138,9 @@ void forget_dropped_databases() {
   }
 }
 
-// The note of a database; another's place may be taken when there are very many.
 Started* started_of(Launcher* l, Oid database) {
   Started* s = &l->started[database % kMostDatabases];
-  if (s->database != database) *s = {database, 0, 0};
+  if (s->database != database) *s = {database, 0, {}};
   return s;
 }
 
@@ -146,25 +150,35 @@ bool has_worker(const Launcher* l, Oid database) {
   return false;
 }
 
-// Takes note of workers that have ended.
+// Takes note of workers that have ended; after one that failed the next one waits, longer each time.
 void reap(Launcher* l) {
-  for (Slot& s : l->slot) {
+  for (int i = 0; i < kMostWorkers; i++) {
+    Slot& s = l->slot[i];
     pid_t pid;
     if (s.handle == nullptr || GetBackgroundWorkerPid(s.handle, &pid) != BGWH_STOPPED) continue;
     if (s.visits) l->visits_left--;
+    const std::uint64_t mine = std::uint64_t{1} << i;
+    base::Backoff& backoff = started_of(l, s.database)->backoff;
+    if ((pg::server_shared()->workers_well.fetch_and(~mine) & mine) != 0)
+      backoff.succeeded();
+    else
+      backoff.failed(GetCurrentTimestamp(), kFirstWait_us, kMostWait_us);
     pfree(s.handle);
     s.handle = nullptr;
   }
 }
 
 bool start_worker(Launcher* l, Oid database, bool visits = false) {
-  Slot* slot = nullptr;
-  for (int i = 0; i < Min(pg::settings.workers, kMostWorkers) && slot == nullptr; i++)
-    if (l->slot[i].handle == nullptr) slot = &l->slot[i];
-  if (slot == nullptr || has_worker(l, database)) return false;
+  const int most = Min(pg::settings.workers, kMostWorkers);
+  int place = 0;
+  while (place < most && l->slot[place].handle != nullptr) place++;
   Started* started = started_of(l, database);
   const TimestampTz now = GetCurrentTimestamp();
-  if (!TimestampDifferenceExceeds(started->at, now, static_cast<int>(started->backoff_ms))) return false;
+  if (place >= most || has_worker(l, database) || !started->backoff.may_try(now)) return false;
+  if (!TimestampDifferenceExceeds(started->at, now, kPause_ms)) return false;
+  Slot* slot = &l->slot[place];
+  // A launcher that was here before may have left it.
+  pg::server_shared()->workers_well &= ~(std::uint64_t{1} << place);
   BackgroundWorker worker{};
   worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
   worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
@@ -174,6 +188,7 @@ bool start_worker(Launcher* l, Oid database, bool visits = false) {
   snprintf(worker.bgw_name, BGW_MAXLEN, "longbow worker for database %u", database);
   strlcpy(worker.bgw_type, "longbow worker", BGW_MAXLEN);
   worker.bgw_main_arg = ObjectIdGetDatum(database);
+  memcpy(worker.bgw_extra, &place, sizeof place);
   worker.bgw_notify_pid = MyProcPid;
   if (!RegisterDynamicBackgroundWorker(&worker, &slot->handle)) {
     slot->handle = nullptr;
@@ -183,9 +198,6 @@ bool start_worker(Launcher* l, Oid database, bool visits = false) {
   pg::server_shared()->no_worker_slot = false;
   slot->database = database;
   slot->visits = visits;
-  // If it is wanted again soon, it may have failed: the next one waits, longer each time.
-  const bool soon = !TimestampDifferenceExceeds(started->at, now, static_cast<int>(2 * started->backoff_ms));
-  started->backoff_ms = soon ? Min(started->backoff_ms * 2, kMostBackoff_ms) : kFirstBackoff_ms;
   started->at = now;
   return true;
 }
@@ -208,7 +220,7 @@ void start_due_workers(Launcher* l) {
 }
 
 // Looks after the side WAL. Returns whether it is busy.
-bool upkeep(const Launcher* l) {
+bool upkeep(Launcher* l) {
   wal::Log* log = pg::side_wal();
   if (log == nullptr || log->backend().effective == wal::BackendKind::none) return false;
   if (log->shared().failed.load() != 0) {
@@ -220,6 +232,9 @@ bool upkeep(const Launcher* l) {
   const bool backlog = log->shared().backlog() > 0;
   if (backlog) log->flush_async();
   log->prepare_next();
+  const TimestampTz now = GetCurrentTimestamp();
+  if (!TimestampDifferenceExceeds(l->segments_looked, now, kSegments_ms)) return backlog;
+  l->segments_looked = now;
   std::uint64_t floor = l->visits_left != 0 ? 0 : wal::segment_of(log->durable_position());
   for (const pg::DeltaIndex& e : pg::shared_parts.delta->index) {
     const std::uint64_t needed = e.used ? e.log_floor.load() : 0;
@@ -399,5 +414,8 @@ extern "C" void longbow_worker_main(Datum database) {
   BackgroundWorkerUnblockSignals();
   BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(database), InvalidOid, 0);
   longbow::am::work(DatumGetObjectId(database));
+  int place;
+  memcpy(&place, MyBgworkerEntry->bgw_extra, sizeof place);
+  longbow::pg::server_shared()->workers_well |= std::uint64_t{1} << place;
   proc_exit(0);
 }

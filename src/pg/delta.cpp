@@ -135,30 +135,40 @@ Delta Delta::of(Relation index, const tree::Space& space, bool create) {
   return delta;
 }
 
-bool Delta::reserve(std::uint64_t from, std::uint64_t count) {
+template <class F>
+void Delta::for_each_missing(std::uint64_t from, std::uint64_t count, F&& f) const {
   const std::uint64_t rows = entry_->chunk_rows;
-  const auto have = [&](std::uint64_t first) { return chunk_at(entry_, first) >= 0; };
-  const auto count_missing = [&] {
-    std::uint64_t missing = 0;
-    for (std::uint64_t first = from / rows * rows; first < from + count; first += rows) missing += have(first) ? 0 : 1;
-    return missing;
-  };
+  for (std::uint64_t first = from / rows * rows; first < from + count; first += rows)
+    if (chunk_at(entry_, first) < 0) f(first);
+}
+
+std::int32_t Delta::count_missing(std::uint64_t from, std::uint64_t count) const {
+  std::int32_t missing = 0;
+  for_each_missing(from, count, [&](std::uint64_t) { ++missing; });
+  return missing;
+}
+
+bool Delta::has_room(std::uint64_t count) {
+  const SharedLock chunks(chunks_lock(), LW_SHARED);
+  return still_ours() && count_missing(entry_->next, count) <= shared_parts.delta->free_count;
+}
+
+bool Delta::reserve(std::uint64_t from, std::uint64_t count) {
   {
     const SharedLock chunks(chunks_lock(), LW_SHARED);
-    if (count_missing() == 0) return true;
+    if (count_missing(from, count) == 0) return true;
   }
   const SharedLock chunks(chunks_lock(), LW_EXCLUSIVE);
   const SharedLock lock(table_lock(), LW_EXCLUSIVE);
   DeltaShared* s = shared_parts.delta;
-  if (static_cast<std::uint64_t>(s->free_count) < count_missing()) return false;
-  for (std::uint64_t first = from / rows * rows; first < from + count; first += rows) {
-    if (have(first)) continue;
+  if (s->free_count < count_missing(from, count)) return false;
+  for_each_missing(from, count, [&](std::uint64_t first) {
     const std::int32_t c = s->free;
-    s->free = chunk(c).next;
+    s->free = pg::chunk(c).next;
     s->free_count--;
     memset(memory(c), 0, kDeltaChunkBytes);
     insert_chunk(entry_, c, first);
-  }
+  });
   return true;
 }
 

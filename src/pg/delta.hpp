@@ -1,9 +1,10 @@
 // The delta in shared memory: codes of pending rows, by index and ordinal.
 //
 // Memory is divided into chunks; a chunk holds consecutive ordinals of one index in blocks of 16 (tree/delta.hpp): first
-// all blocks' codes, which a query reads one after another, then their refine codes. An index that has pending rows has an entry in a table. From its `covered` ordinal on every entry of its list is in
-// the delta or belongs to a flush that is still under way, whose transaction no reader's snapshot can see; below it slots
-// may be empty, and the list itself says what is pending.
+// all blocks' codes, which a query reads one after another, then their refine codes. An index that has pending rows has an
+// entry in a table. From its `covered` ordinal on every entry of its list is in the delta or belongs to a flush that is
+// still under way, whose transaction no reader's snapshot can see; below it slots may be empty, and the list itself says
+// what is pending.
 //
 // Locks, in this order: an index's `append` (held over an append to its list), page latches, its `chunks` (shared to use
 // blocks, exclusive to add or drop chunks), the table's. Nothing is latched or locked under `chunks` but the table.
@@ -70,6 +71,8 @@ class Delta {
   [[nodiscard]] LWLock* chunks_lock() const noexcept;
   [[nodiscard]] DeltaIndex& entry() const noexcept { return *entry_; }
 
+  // Whether reserve() would find memory for so many more rows, as of now.
+  bool has_room(std::uint64_t count);
   // Under `append`: makes room for the ordinals [from, from + count); false if memory is out.
   bool reserve(std::uint64_t from, std::uint64_t count);
   // Under `chunks`: the block of an ordinal and its lane; `codes` is nullptr if there is no chunk.
@@ -98,6 +101,10 @@ class Delta {
  private:
   Delta() = default;
   static DeltaChunk& chunk(std::int32_t number) noexcept;
+  // Under `chunks`: calls f(first ordinal) for each chunk that [from, from + count) needs and that is not there.
+  template <class F>
+  void for_each_missing(std::uint64_t from, std::uint64_t count, F&& f) const;
+  [[nodiscard]] std::int32_t count_missing(std::uint64_t from, std::uint64_t count) const;
   // The block of a chunk's row.
   [[nodiscard]] tree::DeltaBlock block(std::int32_t number, std::uint64_t row) const noexcept;
 

@@ -20,6 +20,7 @@ struct ServerShared {
   std::atomic<bool> launcher_sleeps;     // long, since there was nothing to do
   std::atomic<std::uint32_t> overlap_pause;    // commits that do not overlap their write with PostgreSQL's, still to come
   std::atomic<std::uint32_t> overlap_backoff;  // how many the next disappointment brings
+  std::atomic<std::uint64_t> workers_well;  // a bit a place of the launcher's: its worker has come to its end
   std::atomic<bool> no_worker_slot;      // the last worker could not be started
   std::atomic<std::uint32_t> failure_said;  // generation of the side WAL whose failure was reported
 };

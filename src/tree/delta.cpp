@@ -32,7 +32,7 @@ DeltaLayout delta_layout(const Space& space) noexcept {
   return layout;
 }
 
-void put_delta_row(const DeltaLayout& layout, DeltaBlock block, std::size_t lane, const DeltaRow& row) noexcept {
+void put_delta_row(const DeltaLayout& layout, DeltaBlock block, std::size_t lane, const EncodedRow& row) noexcept {
   const Geometry& g = layout.geometry;
   quant::put_row(block.codes, static_cast<unsigned>(lane), g.bits, row.scan_codes, g.dims, 0, g.groups);
   std::uint8_t* refine = block.refine + lane * layout.refine_bytes;
@@ -61,8 +61,8 @@ void DeltaEncoder::add(RowId row, const float* vector, float norm, float raw_nor
   rows_.push_back({row, scan, quant::encode_refine(space_.metric(), vector, n, norm, raw_norm, 0, codes + n), nullptr, nullptr});
 }
 
-DeltaRow DeltaEncoder::operator[](std::size_t i) const noexcept {
-  DeltaRow row = rows_[i];
+EncodedRow DeltaEncoder::operator[](std::size_t i) const noexcept {
+  EncodedRow row = rows_[i];
   row.scan_codes = codes_.data() + i * 2 * space_.dims();
   row.refine_codes = row.scan_codes + space_.dims();
   return row;

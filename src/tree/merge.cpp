@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <numeric>
 
-#include "insert_in_order.hpp"
 #include "descend.hpp"
+#include "insert_in_order.hpp"
 #include "longbow/mem/flat_set.hpp"
 #include "longbow/tree/build.hpp"
 #include "longbow/tree/insert.hpp"
@@ -16,25 +16,20 @@ namespace longbow::tree {
 
 namespace {
 
-constexpr std::uint64_t key_of(RowId row) noexcept { return std::uint64_t{row.block} << 16 | row.offset; }
-
 // Copies the entries of [from, cut).
 class Collector final : public PendingReader {
  public:
   Collector(std::size_t most, std::pmr::memory_resource& memory) : most_(most), entries_(&memory) {}
-  bool entries(std::uint64_t first, std::span<const PendingEntry> entries) override {
-    if (entries_.empty()) from_ = first;
+  bool entries(std::uint64_t, std::span<const PendingEntry> entries) override {
     const std::size_t take = std::min(entries.size(), most_ - entries_.size());
     entries_.insert(entries_.end(), entries.begin(), entries.begin() + static_cast<std::ptrdiff_t>(take));
     return entries_.size() < most_;
   }
   [[nodiscard]] const std::pmr::vector<PendingEntry>& all() const noexcept { return entries_; }
-  [[nodiscard]] std::uint64_t from() const noexcept { return from_; }
 
  private:
   std::size_t most_;
   std::pmr::vector<PendingEntry> entries_;
-  std::uint64_t from_ = 0;
 };
 
 // Says in an append's own record how far the plan has come.
@@ -213,13 +208,13 @@ class Merger {
     mem::FlatSet there(memory_);
     struct Plain final : RowVisitor {
       mem::FlatSet* there;
-      void row(RowId row, const float*, float, std::uint16_t) override { there->insert(key_of(row)); }
+      void row(RowId row, const float*, float, std::uint16_t) override { there->insert(row_key(row)); }
     } visitor;
     visitor.there = &there;
     if (result_.resumed) visit_plain(store_, visitor);
     for (const RowId row : plain) {
       ++result_.unknown;
-      if (!there.contains(key_of(row))) insert_plain(store_, row, kPlainUnknown);
+      if (!there.contains(row_key(row))) insert_plain(store_, row, kPlainUnknown);
     }
   }
 

@@ -24,8 +24,6 @@ constexpr double kWaveGrowth = 4;
 // Where pending rows are kept by coarser codes than the tree's, so many times more of them are refined.
 constexpr std::size_t kCoarseKeep = 4;
 
-constexpr std::uint64_t key_of(RowId row) noexcept { return std::uint64_t{row.block} << 16 | row.offset; }
-
 // What a visited leaf brings to the refinement of its rows.
 struct Visit {
   std::uint32_t node_id;
@@ -154,7 +152,7 @@ void Search::State::take_pending() {
   scorer.set_output(prune ? pending_pool : pool, pending_codes, bare, index);
   const std::size_t before = pool.size();
   options.pending->visit(scorer);
-  const auto handed_out = [&](const Candidate& c) { return returned.contains(key_of(c.row)); };
+  const auto handed_out = [&](const Candidate& c) { return returned.contains(row_key(c.row)); };
   if (!prune) pool.erase(std::remove_if(pool.begin() + static_cast<std::ptrdiff_t>(before), pool.end(), handed_out), pool.end());
   counters.pending += scorer.rows() + bare.size();
   counters.rows_scored += scorer.rows();
@@ -262,7 +260,7 @@ void Search::State::collect(std::size_t first, std::uint32_t mask, const LeafFac
     const auto i = static_cast<std::size_t>(__builtin_ctz(mask));
     if (is_free(f, i)) continue;
     const RowId row{f.row_block[i], f.row_offset[i]};
-    if (!prune && returned.contains(key_of(row))) continue;
+    if (!prune && returned.contains(row_key(row))) continue;
     const std::size_t slot = first + i;
     const float safe = estimate[i] == estimate[i] ? estimate[i] : kFar;
     pool.push_back({safe, visit_index, static_cast<std::uint32_t>(slot),
@@ -297,13 +295,14 @@ void Search::State::refine_into_ready(std::size_t count) {
   for (auto it = pool.begin(); it != split; ++it)
     if (g.refine_span == 1 && it->refine_block != kNoBlock)
       store.prefetch(it->refine_block, place_of_refine(g, it->slot).offset, g.refine_bytes);
+  const std::size_t pending_bytes = delta_layout(space).refine_bytes;
   PageRef page;
   for (auto it = pool.begin(); it != split; ++it) {
     const Visit& v = visits[it->visit];
     const float* t = space.metric() == base::Metric::ip ? query.vector() : leaf_t.data() + v.t_at * g.dims;
     quant::Refined r{kFar, -std::numeric_limits<float>::infinity()};
     if (it->refine_block == kNoBlock) {
-      const std::uint8_t* at = pending_codes.data() + it->slot * delta_layout(space).refine_bytes;
+      const std::uint8_t* at = pending_codes.data() + it->slot * pending_bytes;
       r = quant::refine(query.refine(), t, v.product, at + sizeof(quant::RefineFactors),
                         *reinterpret_cast<const quant::RefineFactors*>(at));
     } else if (g.refine_span > 1) {
@@ -400,7 +399,7 @@ bool Search::State::run_wave() {
   }
   give_bare();
   // A row can have been met twice if it moved; the set of returned rows decides.
-  std::erase_if(ready, [&](const Ready& r) { return !returned.insert(key_of(r.hit.row)); });
+  std::erase_if(ready, [&](const Ready& r) { return !returned.insert(row_key(r.hit.row)); });
   if (!ready.empty()) restarts = 0;
   if (options.strict_order && wave > 0)
     std::erase_if(ready, [&](const Ready& r) { return r.hit.bound < highest_bound; });
@@ -427,7 +426,7 @@ bool Search::State::run_blind() {
   ready.clear();
   given = 0;
   for (const Candidate& c : pool)
-    if (returned.insert(key_of(c.row)))
+    if (returned.insert(row_key(c.row)))
       ready.push_back({{c.row, ranking == Ranking::null, ranking == Ranking::null ? 0.0 : -kInfinity}, 0});
   pool.clear();
   if (!ready.empty()) restarts = 0;
@@ -457,7 +456,7 @@ bool Search::State::run_plain(std::uint16_t flags) {
   for (std::size_t i = 0; i < t.used; ++i) {
     if (entries[i].offset == 0 || (entries[i].flags != flags && ranking != Ranking::null)) continue;
     const RowId row{entries[i].block, entries[i].offset};
-    if (!returned.insert(key_of(row))) continue;
+    if (!returned.insert(row_key(row))) continue;
     Hit hit{row, false, -kInfinity};
     if (ranking == Ranking::null || flags == kPlainNull) hit = {row, true, 0};
     else if (flags == kPlainNan && ranking == Ranking::scored) hit.bound = std::numeric_limits<double>::quiet_NaN();
@@ -505,7 +504,7 @@ bool Search::next(Hit& hit) {
         s.given = 0;
         s.take_pending();
         s.give_bare();
-        std::erase_if(s.ready, [&](const Ready& r) { return !s.returned.insert(key_of(r.hit.row)); });
+        std::erase_if(s.ready, [&](const Ready& r) { return !s.returned.insert(row_key(r.hit.row)); });
         break;
       case State::Phase::unknowns:
         // Only the executor can place these rows: they come first. A NULL or blind query takes all in one go at the end.

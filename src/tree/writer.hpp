@@ -4,18 +4,10 @@
 #include <memory_resource>
 #include <span>
 
+#include "longbow/tree/build.hpp"
 #include "node.hpp"
 
 namespace longbow::tree {
-
-// A row as a leaf stores it; codes are one byte a dimension.
-struct EncodedRow {
-  RowId row;
-  quant::ScanFactors scan;
-  quant::RefineFactors refine;
-  const std::uint8_t* scan_codes;
-  const std::uint8_t* refine_codes;
-};
 
 // A child as an inner node stores it, with the centroid it is encoded from.
 struct Child {

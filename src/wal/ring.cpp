@@ -9,6 +9,7 @@
 #include <cstring>
 #include <new>
 
+#include "longbow/base/random.hpp"
 #include "wal/clock.hpp"
 
 namespace longbow::wal {
@@ -55,11 +56,8 @@ LogShared* LogShared::init(void* memory, std::size_t ring_bytes, std::uint64_t s
 }
 
 std::uint64_t LogShared::tag_of(std::uint64_t position) const noexcept {
-  // The finaliser of splitmix64: a bijection, so two positions never share a tag.
-  std::uint64_t z = position ^ key_;
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9U;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EBU;
-  return z ^ (z >> 31);
+  // A bijection, so two positions never share a tag.
+  return base::mix64(position ^ key_);
 }
 
 std::byte* LogShared::byte_at(std::uint64_t position) noexcept {

@@ -11,7 +11,14 @@
 
 namespace longbow::tree {
 
-struct EncodedRow;
+// A row as a leaf stores it; codes are one byte a dimension.
+struct EncodedRow {
+  RowId row;
+  quant::ScanFactors scan;
+  quant::RefineFactors refine;
+  const std::uint8_t* scan_codes;
+  const std::uint8_t* refine_codes;
+};
 
 struct NewIndex {
   base::Metric metric;

@@ -11,6 +11,7 @@
 #include <memory_resource>
 #include <vector>
 
+#include "longbow/tree/build.hpp"
 #include "longbow/tree/space.hpp"
 
 namespace longbow::tree {
@@ -31,30 +32,22 @@ struct DeltaBlock {
   std::uint8_t* refine;  // of its first row
 };
 
-// A row's codes, encoded around a centroid of zeros, one a byte.
-struct DeltaRow {
-  RowId row;
-  quant::ScanFactors scan;
-  quant::RefineFactors refine;
-  const std::uint8_t* scan_codes;
-  const std::uint8_t* refine_codes;
-};
-// Writes a row's codes, and then its row id.
-void put_delta_row(const DeltaLayout& layout, DeltaBlock block, std::size_t lane, const DeltaRow& row) noexcept;
+// Writes a row's codes, which were encoded around a centroid of zeros, and then its row id.
+void put_delta_row(const DeltaLayout& layout, DeltaBlock block, std::size_t lane, const EncodedRow& row) noexcept;
 // Codes of many rows on their way into the delta, in one buffer.
 class DeltaEncoder {
  public:
   DeltaEncoder(const Space& space, std::pmr::memory_resource& memory);
   // Encodes one more row from its prepared vector.
   void add(RowId row, const float* vector, float norm, float raw_norm);
-  [[nodiscard]] DeltaRow operator[](std::size_t i) const noexcept;
+  [[nodiscard]] EncodedRow operator[](std::size_t i) const noexcept;
   void clear() noexcept { rows_.clear(), codes_.clear(); }
 
  private:
   const Space& space_;
   unsigned bits_;
   std::pmr::vector<float> zero_;
-  std::pmr::vector<DeltaRow> rows_;  // without their codes
+  std::pmr::vector<EncodedRow> rows_;  // without their codes
   std::pmr::vector<std::uint8_t> codes_;
 };
 // In place of a row id's offset: the slot's entry is known to have no row any more.

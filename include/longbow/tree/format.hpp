@@ -51,6 +51,9 @@ struct RowId {
   friend bool operator==(const RowId&, const RowId&) = default;
 };
 
+// A row as one number, for sets; 0 is no row.
+constexpr std::uint64_t row_key(RowId row) noexcept { return std::uint64_t{row.block} << 16 | row.offset; }
+
 enum HeadFlags : std::uint16_t {
   kMoved = 1,  // all rows are in the two forward nodes; nothing is added here any more
 };
