@@ -53,9 +53,9 @@ std::uint64_t owed;
 bool overlapped;
 
 // A write that is begun before PostgreSQL syncs its WAL is mostly done when that is. But on devices without FUA a kernel
-// thread completes it, which may wait milliseconds for a processor of a busy machine: measured 6,700 commits a second on a
-// quiet one and 150 on a busy one, where waiting with the write until it is needed gave 3,000. So overlapping pauses
-// for some commits, longer each time, when a commit still had to wait for longer than two whole writes.
+// thread completes it, which may wait milliseconds for a processor of a busy machine (see wal/flush.cpp): there waiting with
+// the write until it is needed was an order of magnitude faster. So overlapping pauses for some commits, longer each time,
+// when a commit still had to wait for longer than two whole writes.
 constexpr std::uint32_t kFirstPause = 16, kMostPause = 8192;
 
 bool may_overlap() {
