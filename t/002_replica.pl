@@ -68,7 +68,7 @@ SQL
 	$primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
 }
 ok($readers->pumpable, 'the readers are still at work');
-$readers->signal('INT');
+$readers->signal('TERM');
 $readers->finish;
 unlike($err, qr/ERROR|FATAL|PANIC|aborted/, 'no query on the standby failed');
 

@@ -74,8 +74,8 @@ for my $cycle (1 .. $cycles)
 		# The connection is lost at once, or the victim was gone already.
 		kill 'KILL', $pid if $pid;
 		note("cycle $cycle: killed $pid, $whom");
-		stop_work($clients, 'INT');
-		$seen->signal('INT') if $seen->pumpable;
+		stop_work($clients, 'TERM');
+		$seen->signal('TERM') if $seen->pumpable;
 		$seen->finish;
 		$up = $node->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()');
 	}

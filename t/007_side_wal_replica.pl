@@ -104,12 +104,14 @@ SQL
 		set_config($primary, 'longbow.gc_percent' => 1);
 		$primary->reload;
 	}
-	$primary->safe_psql('postgres', 'REINDEX INDEX CONCURRENTLY t_v') if $round == 3;
+	# Not CONCURRENTLY: that drops the old index without a lock that a standby would see, so a query planned before may find
+	# it gone ("could not open relation with OID"), whatever the access method.
+	$primary->safe_psql('postgres', 'REINDEX INDEX t_v') if $round == 3;
 }
 for my $reader (@clients)
 {
 	is(scalar(grep { $_->{run}->pumpable } @$reader), 2, 'the readers are still at work');
-	unlike(stop_work($reader, 'INT'), qr/ERROR|FATAL|PANIC|aborted/, 'and none failed');
+	unlike(stop_work($reader, 'TERM'), qr/ERROR|FATAL|PANIC|aborted/, 'and none failed');
 }
 
 # The primary is killed in the middle of things and comes back; the standbys go on with it.

@@ -46,7 +46,7 @@ my $work = start_work($node, {
   if $node->safe_psql('postgres', 'CREATE SEQUENCE n; SELECT 1');
 $node->poll_query_until('postgres', 'SELECT count(*) > 1200 FROM t');
 $node->backup('base');
-stop_work($work, 'INT');
+stop_work($work, 'TERM');
 
 # It starts by itself and has all that was there when it ended; with more rows than its side WAL knows of.
 my $copy = PostgreSQL::Test::Cluster->new('copy');

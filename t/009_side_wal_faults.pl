@@ -72,7 +72,7 @@ for my $case (
 		"$name = $to: $expected");
 	insert();
 	$node->poll_query_until('postgres', 'SELECT lag_bytes = 0 FROM longbow_stat_storage') if $expected !~ /none/;
-	is(stop_work($open, 'INT') =~ /ERROR|aborted/ ? 1 : 0, 0, "$name = $to: an open session goes on");
+	is(stop_work($open, 'TERM') =~ /ERROR|aborted/ ? 1 : 0, 0, "$name = $to: an open session goes on");
 	is_whole("$name = $to");
 }
 
@@ -131,9 +131,9 @@ for my $try (1 .. 15)
 	usleep(20_000 * ($try % 4));
 	value("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE '%INSERT INTO t%' AND pid <> pg_backend_pid()");
 	value("SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE query LIKE '%INSERT INTO t%' AND pid <> pg_backend_pid()");
-	stop_work($more, 'INT');
+	stop_work($more, 'TERM');
 }
-stop_work($work, 'INT');
+stop_work($work, 'TERM');
 is_whole('sessions were ended');
 is(strangers($node, 't', 'q'), 0, 'sessions were ended: every row once');
 value('VACUUM t');
@@ -150,7 +150,7 @@ ok($node->poll_query_until('postgres', 'SELECT lag_bytes = 0 FROM longbow_stat_s
 is(value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"), 2, 'the two still wait');
 set_config($node, 'synchronous_standby_names' => '');
 $node->reload;
-stop_work($_, 'INT') for @stuck;
+stop_work($_, 'TERM') for @stuck;
 is_whole('after the wait');
 
 # -- databases go, are copied and renamed while workers merge
