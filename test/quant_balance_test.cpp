@@ -6,6 +6,7 @@
 #include <random>
 #include <vector>
 
+#include "longbow/quant/assign.hpp"
 #include "longbow/quant/kmeans.hpp"
 
 namespace longbow::quant {
@@ -13,11 +14,23 @@ namespace {
 
 struct Silent final : Watch {
   void tick(std::size_t, std::size_t) override {}
+  void pause() override {}
 };
+
+void balance_alone(const Points& points, const Balance& how, std::pmr::vector<float>& centroids) {
+  Silent silent;
+  base::Alone alone(*std::pmr::get_default_resource());
+  const std::size_t clusters = centroids.size() / points.dims;
+  centroids.resize((clusters + 50) * points.dims);
+  const std::size_t now = balance(points, how, centroids.data(), clusters, clusters + 50, alone,
+                                  *std::pmr::get_default_resource(), silent);
+  centroids.resize(now * points.dims);
+}
 
 std::vector<std::size_t> sizes(const Points& points, const std::pmr::vector<float>& centroids) {
   const std::size_t clusters = centroids.size() / points.dims;
-  const Assigner assigner(centroids.data(), clusters, points.dims, *std::pmr::get_default_resource());
+  base::Alone alone(*std::pmr::get_default_resource());
+  const Assigner assigner(centroids.data(), clusters, points.dims, alone);
   std::vector<std::uint32_t> nearest(points.rows);
   assigner.assign(points.data, points.rows, nearest.data());
   std::vector<std::size_t> result(clusters);
@@ -40,10 +53,11 @@ TEST(Balance, DividesTheLargeAndDropsTheSmall) {
   const Points points{data.data(), kRows, kDims};
   std::pmr::vector<float> centroids(50 * kDims);
   Silent silent;
-  const std::size_t found = train(points, {50, 8, 1, 1}, *std::pmr::get_default_resource(), silent, centroids.data());
+  base::Alone alone(*std::pmr::get_default_resource());
+  const std::size_t found = train(points, {50, 8, 1, 1}, alone, *std::pmr::get_default_resource(), silent, centroids.data());
   centroids.resize(found * kDims);
   const auto before = sizes(points, centroids);
-  balance(points, {168, 24, 2, 1}, centroids, *std::pmr::get_default_resource(), silent);
+  balance_alone(points, {168, 24, 2, 1}, centroids);
   const auto after = sizes(points, centroids);
   // How many times more rows a visited leaf has than the mean, if leaves are visited as often as they have rows.
   const auto imbalance = [](const std::vector<std::size_t>& n) {
@@ -59,8 +73,7 @@ TEST(Balance, DividesTheLargeAndDropsTheSmall) {
 TEST(Balance, EqualRowsEnd) {
   const std::vector<float> data(500 * 8, 1.5F);
   std::pmr::vector<float> centroids(8, 1.5F);
-  Silent silent;
-  balance({data.data(), 500, 8}, {100, 5, 3, 1}, centroids, *std::pmr::get_default_resource(), silent);
+  balance_alone({data.data(), 500, 8}, {100, 5, 3, 1}, centroids);
   EXPECT_GE(centroids.size(), std::size_t{8});
 }
 

@@ -8,6 +8,8 @@
 #include <random>
 #include <vector>
 
+#include "crew_of_threads.hpp"
+#include "longbow/quant/assign.hpp"
 #include "longbow/quant/kmeans.hpp"
 #include "longbow/simd/kernels.hpp"
 
@@ -45,6 +47,7 @@ class RecordingWatch final : public Watch {
     total = of;
     if (++ticks > stop_after) throw 42;
   }
+  void pause() override {}
 };
 
 Vector clusters(std::size_t rows, std::size_t dims, std::size_t centres, float spread, unsigned seed,
@@ -63,8 +66,8 @@ Vector clusters(std::size_t rows, std::size_t dims, std::size_t centres, float s
 // Mean squared distance to the nearest centroid.
 double distortion(const Vector& data, std::size_t dims, const float* centroids, std::size_t count) {
   const std::size_t rows = data.size() / dims;
-  CountingResource memory;
-  const Assigner assigner(centroids, count, dims, memory);
+  base::Alone alone(*std::pmr::new_delete_resource());
+  const Assigner assigner(centroids, count, dims, alone);
   std::vector<std::uint32_t> nearest(rows);
   assigner.assign(data.data(), rows, nearest.data());
   double sum = 0;
@@ -73,13 +76,20 @@ double distortion(const Vector& data, std::size_t dims, const float* centroids, 
   return sum / static_cast<double>(rows);
 }
 
+std::size_t train_alone(const Points& points, const TrainOptions& options, std::pmr::memory_resource& memory,
+                        Watch& watch, float* out) {
+  base::Alone alone(memory);
+  return train(points, options, alone, memory, watch, out);
+}
+
 TEST(Assigner, FindsTheNearest) {
   constexpr std::size_t kDims = 17;
   const Vector data = clusters(700, kDims, 50, 3, 1);
   for (const std::size_t count : {1, 5, 31, 32, 33, 70}) {
     CountingResource memory;
     {
-      const Assigner assigner(data.data(), count, kDims, memory);
+      base::Alone alone(memory);
+      const Assigner assigner(data.data(), count, kDims, alone);
       EXPECT_EQ(assigner.clusters(), count);
       std::vector<std::uint32_t> nearest(700);
       assigner.assign(data.data(), 700, nearest.data());
@@ -101,7 +111,8 @@ TEST(Assigner, GivesMemoryBackWhenItRunsOut) {
   const Vector data(64 * 8, 1.0F);
   CountingResource memory;
   memory.limit = simd::packed_floats(64, 8) * sizeof(float) + 1;
-  EXPECT_THROW(Assigner(data.data(), 64, 8, memory), std::bad_alloc);
+  base::Alone alone(memory);
+  EXPECT_THROW(Assigner(data.data(), 64, 8, alone), std::bad_alloc);
   EXPECT_EQ(memory.in_use, 0U);
 }
 
@@ -111,7 +122,7 @@ TEST(Train, FindsSeparatedClusters) {
   Vector out(4 * kCentres * kDims);
   CountingResource memory;
   RecordingWatch watch;
-  const std::size_t made = train({data.data(), 2400, kDims}, {4 * kCentres}, memory, watch, out.data());
+  const std::size_t made = train_alone({data.data(), 2400, kDims}, {4 * kCentres}, memory, watch, out.data());
   EXPECT_LE(made, 4 * kCentres);
   EXPECT_GE(made, 3 * kCentres);
   EXPECT_LT(distortion(data, kDims, out.data(), made), 2 * kDims * 0.01);
@@ -126,10 +137,10 @@ TEST(Train, IsDeterministic) {
     Vector a(count * 9), b(count * 9), c(count * 9);
     CountingResource memory;
     RecordingWatch watch, watch2, watch3;
-    const std::size_t made = train({data.data(), 3000, 9}, {count, 8, 3, 5}, memory, watch, a.data());
-    EXPECT_EQ(train({data.data(), 3000, 9}, {count, 8, 3, 5}, memory, watch2, b.data()), made);
+    const std::size_t made = train_alone({data.data(), 3000, 9}, {count, 8, 3, 5}, memory, watch, a.data());
+    EXPECT_EQ(train_alone({data.data(), 3000, 9}, {count, 8, 3, 5}, memory, watch2, b.data()), made);
     EXPECT_EQ(a, b);
-    train({data.data(), 3000, 9}, {count, 8, 3, 6}, memory, watch3, c.data());
+    train_alone({data.data(), 3000, 9}, {count, 8, 3, 6}, memory, watch3, c.data());
     EXPECT_NE(a, c);
   }
 }
@@ -141,7 +152,7 @@ TEST(Train, TwoLevelsAreAsGoodAsFlat) {
   Vector two(kCount * kDims), flat(kCount * kDims);
   CountingResource memory;
   RecordingWatch watch;
-  const std::size_t made = train({data.data(), kRows, kDims}, {kCount}, memory, watch, two.data());
+  const std::size_t made = train_alone({data.data(), kRows, kDims}, {kCount}, memory, watch, two.data());
   EXPECT_GE(made, kCount * 95 / 100);
   std::vector<std::size_t> order(kRows);
   std::iota(order.begin(), order.end(), 0U);
@@ -149,7 +160,8 @@ TEST(Train, TwoLevelsAreAsGoodAsFlat) {
   for (std::size_t j = 0; j < kCount; j++)
     std::memcpy(flat.data() + j * kDims, data.data() + order[j] * kDims, kDims * sizeof(float));
   for (int iteration = 0; iteration < 10; iteration++) {
-    const Assigner assigner(flat.data(), kCount, kDims, memory);
+    base::Alone alone(memory);
+    const Assigner assigner(flat.data(), kCount, kDims, alone);
     std::vector<std::uint32_t> nearest(kRows);
     assigner.assign(data.data(), kRows, nearest.data());
     Vector sums(flat.size());
@@ -164,27 +176,91 @@ TEST(Train, TwoLevelsAreAsGoodAsFlat) {
   EXPECT_LT(distortion(data, kDims, two.data(), made), 1.02 * distortion(data, kDims, flat.data(), kCount));
 }
 
+// Any number of members gives the same centroids, within the memory that training_bytes() promises.
+TEST(Train, ACrewTrainsTheSame) {
+  constexpr std::size_t kRows = 9000, kDims = 13, kCount = 700;
+  const Vector data = clusters(kRows, kDims, 300, 4, 11);
+  const Points points{data.data(), kRows, kDims};
+  const std::size_t room = kCount + kCount / 4;
+  const std::size_t promised = training_bytes(kRows, kDims, room);
+  const auto trained_by = [&](unsigned members) {
+    Vector out(room * kDims);
+    std::vector<std::size_t> found(members);
+    testing::run_crew(members, promised, [&](base::Crew& crew) {
+      CountingResource memory;
+      RecordingWatch watch, second;
+      std::size_t made = train(points, {kCount, 8, 2, 5}, crew, memory, watch, out.data());
+      made = balance(points, {20, 4, 2, 1}, out.data(), made, room, crew, memory, second);
+      found[crew.me()] = made;
+      EXPECT_EQ(memory.in_use, 0U);
+    });
+    for (const std::size_t f : found) EXPECT_EQ(f, found[0]);
+    out.resize(found[0] * kDims);
+    return out;
+  };
+  const Vector alone = trained_by(1);
+  EXPECT_GT(alone.size(), kCount * kDims * 9 / 10);
+  EXPECT_EQ(trained_by(2), alone);
+  EXPECT_EQ(trained_by(3), alone);
+}
+
+// Looking into a few groups only costs next to nothing.
+TEST(GroupAssigner, FindsNearlyTheNearest) {
+  constexpr std::size_t kRows = 6000, kDims = 24, kCount = 1500;
+  const Vector data = clusters(kRows, kDims, 400, 4, 12);
+  CountingResource memory;
+  base::Alone alone(memory);
+  RecordingWatch watch;
+  const Assigner exact(data.data(), kCount, kDims, alone);
+  GroupAssigner grouped(data.data(), kCount, kDims, alone, memory, watch);
+  std::vector<std::uint32_t> best(kRows), found(kRows);
+  exact.assign(data.data(), kRows, best.data());
+  grouped.assign(data.data(), kRows, found.data());
+  std::size_t same = 0;
+  double nearest = 0, chosen = 0;
+  for (std::size_t i = 0; i < kRows; i++) {
+    ASSERT_LT(found[i], kCount);
+    same += best[i] == found[i] ? 1U : 0U;
+    nearest += simd::kernels().l2_squared(&data[i * kDims], &data[best[i] * kDims], kDims);
+    chosen += simd::kernels().l2_squared(&data[i * kDims], &data[found[i] * kDims], kDims);
+  }
+  EXPECT_GT(same, kRows * 97 / 100);
+  EXPECT_LT(chosen, nearest * 1.01);
+}
+
+TEST(GroupAssigner, TakesRowsBeyondFloats) {
+  Vector data(600 * 4, 1e30F);
+  for (std::size_t i = 0; i < data.size(); i++) data[i] *= static_cast<float>(i % 7);
+  CountingResource memory;
+  base::Alone alone(memory);
+  RecordingWatch watch;
+  GroupAssigner grouped(data.data(), 600, 4, alone, memory, watch);
+  std::vector<std::uint32_t> found(600, 12345);
+  grouped.assign(data.data(), 600, found.data());
+  for (const std::uint32_t f : found) EXPECT_LT(f, 600U);
+}
+
 TEST(Train, HandlesFewAndEqualRows) {
   CountingResource memory;
   RecordingWatch watch;
   Vector out(2000 * 3);
-  EXPECT_EQ(train({out.data(), 0, 3}, {5}, memory, watch, out.data()), 0U);
+  EXPECT_EQ(train_alone({out.data(), 0, 3}, {5}, memory, watch, out.data()), 0U);
   const Vector one = {1, 2, 3};
-  EXPECT_EQ(train({one.data(), 1, 3}, {2000}, memory, watch, out.data()), 1U);
+  EXPECT_EQ(train_alone({one.data(), 1, 3}, {2000}, memory, watch, out.data()), 1U);
   EXPECT_EQ(Vector(out.begin(), out.begin() + 3), one);
   Vector equal;
   for (int i = 0; i < 3000; i++) equal.insert(equal.end(), one.begin(), one.end());
   for (const std::size_t count : {1, 7, 1000, 2000}) {
-    const std::size_t made = train({equal.data(), 3000, 3}, {count}, memory, watch, out.data());
+    const std::size_t made = train_alone({equal.data(), 3000, 3}, {count}, memory, watch, out.data());
     ASSERT_GE(made, 1U);
     for (std::size_t j = 0; j < made; j++) EXPECT_EQ(Vector(out.data() + j * 3, out.data() + j * 3 + 3), one);
   }
   const Vector few = clusters(5, 3, 5, 1, 6);
-  EXPECT_EQ(train({few.data(), 5, 3}, {9}, memory, watch, out.data()), 5U);
+  EXPECT_EQ(train_alone({few.data(), 5, 3}, {9}, memory, watch, out.data()), 5U);
   EXPECT_NEAR(distortion(few, 3, out.data(), 5), 0, 1e-4);
   Vector huge = clusters(1500, 3, 5, 1, 7);
   for (float& v : huge) v *= 1e30F;
-  EXPECT_GE(train({huge.data(), 1500, 3}, {700}, memory, watch, out.data()), 1U);  // squares overflow: any answer
+  EXPECT_GE(train_alone({huge.data(), 1500, 3}, {700}, memory, watch, out.data()), 1U);  // squares overflow: any answer
 }
 
 TEST(Train, WatchMayStopIt) {
@@ -194,7 +270,7 @@ TEST(Train, WatchMayStopIt) {
   CountingResource memory;
   RecordingWatch watch;
   watch.stop_after = 0;
-  EXPECT_THROW(train({data.data(), kRows, kDims}, {600}, memory, watch, out.data()), int);
+  EXPECT_THROW(train_alone({data.data(), kRows, kDims}, {600}, memory, watch, out.data()), int);
   EXPECT_EQ(memory.in_use, 0U);
 }
 
@@ -285,10 +361,10 @@ TEST(Bisect, LowersDistortion) {
   bisect({data.data(), kRows, kDims}, 1, memory, side.data(), centroids.data());
   RecordingWatch watch;
   Vector whole(kDims), best(2 * kDims);
-  train({data.data(), kRows, kDims}, {1}, memory, watch, whole.data());
+  train_alone({data.data(), kRows, kDims}, {1}, memory, watch, whole.data());
   double lowest = INFINITY;
   for (std::uint64_t seed = 0; seed < 10; seed++) {
-    train({data.data(), kRows, kDims}, {2, 20, 0, seed}, memory, watch, best.data());
+    train_alone({data.data(), kRows, kDims}, {2, 20, 0, seed}, memory, watch, best.data());
     lowest = std::min(lowest, distortion(data, kDims, best.data(), 2));
   }
   const double before = distortion(data, kDims, whole.data(), 1);

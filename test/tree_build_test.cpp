@@ -117,7 +117,8 @@ TEST(TreeBuild, CalibratedProbesReachTheTarget) {
     TestIndex index({metric, 32, 0, 32});
     index.build(data, 6000, 190);
     SilentWatch watch;
-    const tree::Calibration c = tree::calibrate(index.store, index.space, 200, watch, index.memory);
+    base::Alone alone(index.memory);
+    const tree::Calibration c = tree::calibrate(index.store, index.space, 200, alone, watch, index.memory);
     EXPECT_GE(c.queries, 190U);
     EXPECT_EQ(c.rows, 6000U);
     for (std::size_t k = 0; k < tree::kCalibrationKs; ++k) {

@@ -88,8 +88,9 @@ class Fuzz {
     });
     guarded("calibrate", [&] {
       SilentWatch watch;
+      base::Alone alone(index_.memory);
       index_.load();
-      if (index_.space.dims() > 0) tree::calibrate(index_.store, index_.space, 10, watch, index_.memory);
+      if (index_.space.dims() > 0) tree::calibrate(index_.store, index_.space, 10, alone, watch, index_.memory);
     });
     guarded("search after all", [&] { search(query.data(), 3); });
   }

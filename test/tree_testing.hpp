@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "longbow/quant/assign.hpp"
 #include "longbow/simd/kernels.hpp"
 #include "longbow/tree/build.hpp"
 #include "longbow/tree/insert.hpp"
@@ -34,6 +35,7 @@ using Vector = std::vector<float>;
 
 struct SilentWatch final : quant::Watch {
   void tick(std::size_t, std::size_t) override {}
+  void pause() override {}
 };
 struct CountDone final : tree::InsertWatch {
   std::set<std::size_t> finished;
@@ -132,8 +134,9 @@ class TestIndex {
     }
     Vector centroids(clusters * n);
     SilentWatch watch;
-    clusters = quant::train({prepared.data(), count, n}, {clusters, 8, 3, 1}, memory, watch, centroids.data());
-    const quant::Assigner assigner(centroids.data(), clusters, n, memory);
+    base::Alone alone(memory);
+    clusters = quant::train({prepared.data(), count, n}, {clusters, 8, 3, 1}, alone, memory, watch, centroids.data());
+    const quant::Assigner assigner(centroids.data(), clusters, n, alone);
     std::vector<std::uint32_t> nearest(count);
     assigner.assign(prepared.data(), count, nearest.data());
     tree::write_empty(store, meta);

@@ -1,45 +1,41 @@
-// CREATE INDEX: sample, train, assign and encode, sort by leaf, write, calibrate, log.
+// CREATE INDEX: the leader's part. Survey, then with the workers: sample, train, assign and encode, sort by leaf; write;
+// calibrate with the workers; log.
 //
-// Memory: the sample takes at most half of maintenance_work_mem, the sort the other half; both are given back before the next
-// needs its share. Pages go through shared buffers and are logged all at once at the end; a build that fails leaves nothing
-// but a file that the aborted transaction removes.
+// Memory: half of maintenance_work_mem for training (or a file, where that needs more), then half for the sorts of all
+// members together. Pages go through shared buffers and are logged all at once at the end; a build that fails leaves nothing but
+// a file that the aborted transaction removes.
+#include "am/build_member.hpp"
+
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <cmath>
 
 #include "am/batch.hpp"
-#include "am/index.hpp"
-#include "longbow/base/random.hpp"
-#include "longbow/quant/kmeans.hpp"
-#include "longbow/simd/kernels.hpp"
-#include "longbow/tree/build.hpp"
 #include "longbow/tree/insert.hpp"
 #include "longbow/tree/maintain.hpp"
+#include "longbow/tree/train.hpp"
 #include "pg/context_resource.hpp"
 
 extern "C" {
 #include "access/tableam.h"
 #include "access/xloginsert.h"
-#include "catalog/index.h"
-#include "catalog/pg_operator_d.h"
-#include "catalog/pg_type_d.h"
 #include "commands/progress.h"
 #include "executor/tuptable.h"
-#include "optimizer/plancat.h"
-#include "pgstat.h"
 #include "utils/backend_progress.h"
 #include "utils/sampling.h"
-#include "utils/tuplesort.h"
+#include "utils/timestamp.h"
 }
 
 namespace longbow::am {
 
 namespace {
 
-// Rows of the sample for each leaf. On GloVe, 32 instead of 64 cost 10 % more rows scored for the same recall.
-constexpr std::size_t kSampleRowsPerLeaf = 48;
-constexpr std::size_t kAssignBatch = 512;
-constexpr std::size_t kCalibrationQueries = 1000;
 constexpr std::size_t kMostClusterBytes = 16 << 20;
+// Blocks that tell how many rows a block has, and the dimensions where the column does not.
+constexpr int kSurveyBlocks = 64;
+// Blocks that are looked at, at most, for a row that has a vector.
+constexpr int kMostSurveyBlocks = 1000;
 
 std::uint64_t random_incarnation() {
   std::uint64_t value;
@@ -60,14 +56,20 @@ tree::NewIndex new_index(Relation index) {
           static_cast<std::uint32_t>(o->leaf_size), random_incarnation()};
 }
 
-void set_phase(BuildPhase phase) { pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, phase); }
+double cpu_seconds() {
+  struct rusage use;
+  getrusage(RUSAGE_SELF, &use);
+  return static_cast<double>(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
+         static_cast<double>(use.ru_utime.tv_usec + use.ru_stime.tv_usec) * 1e-6;
+}
 
-// Interrupts between the steps of training.
-struct BuildWatch final : quant::Watch {
-  void tick(std::size_t, std::size_t) override {
-    if (INTERRUPTS_PENDING_CONDITION()) pg::call([] { CHECK_FOR_INTERRUPTS(); });
-  }
+// What the leader has spent on the phase that it is in.
+struct PhaseClock {
+  BuildPhase phase;
+  TimestampTz since;
+  double cpu;
 };
+PhaseClock phase_clock;
 
 class Build {
  public:
@@ -75,28 +77,20 @@ class Build {
       : heap_(heap),
         index_(index),
         info_(info),
+        context_(context),
         memory_(context),
         store_(index, pg::RelationStore::Mode::bulk),
-        meta_(tree::new_meta(pg::call([&] { return new_index(index); }))),
-        plain_(&memory_),
-        centre_(&memory_),
-        buffer_(&memory_),
-        centroids_(&memory_) {
+        meta_(tree::new_meta(pg::call([&] { return new_index(index); }))) {
     row_context_ = pg::call([&] { return AllocSetContextCreate(context, "longbow build row", ALLOCSET_DEFAULT_SIZES); });
   }
 
   IndexBuildResult* run() {
-    sample();
-    if (meta_.dims > 0 && sampled_ > 0) {
-      train();
-      assign();
-      write();
-      calibrate();
-    } else {
-      write_without_rows();
-    }
+    set_phase(kPhaseSample);
+    survey();
+    if (meta_.dims == 0 || !seen_ || !build_tree()) write_without_rows();
     set_phase(kPhaseLog);
     store_.log_everything();
+    end_phases();
     return pg::call([&] {
       auto* result = static_cast<IndexBuildResult*>(palloc(sizeof(IndexBuildResult)));
       result->heap_tuples = heap_tuples_;
@@ -106,63 +100,36 @@ class Build {
   }
 
  private:
-  // -- sample
+  // -- survey
 
-  void sample() {
-    set_phase(kPhaseSample);
+  // Looks at some blocks for the dimensions and for the number of rows.
+  void survey() {
     const BlockNumber blocks = pg::call([&] { return RelationGetNumberOfBlocks(heap_); });
+    blocks_ = blocks;
     if (blocks == 0) return;
-    double tuples = pg::call([&] {
-      BlockNumber pages;
-      double rows, visible;
-      estimate_rel_size(heap_, nullptr, &pages, &rows, &visible);
-      return rows;
-    });
-    expected_rows_ = tuples;
-    // Enough blocks for the sample, twice over, since rows are not spread evenly; all of them if the table is small.
-    const double wanted = std::max(static_cast<double>(kSampleRowsPerLeaf) * 1024, std::min(tuples, 1e9) * 0.4);
-    const double per_block = std::max(1.0, tuples / blocks);
-    const auto targets = static_cast<int>(std::min<double>(blocks, std::max(300.0, 2 * wanted / per_block)));
-    std::uint64_t visited = 0;
+    int visited = 0;
+    std::uint64_t rows = 0;
+    rows_seen_ = &rows;
     pg::call([&] {
       BlockSamplerData sampler;
-      BlockSampler_Init(&sampler, blocks, targets, static_cast<uint32>(meta_.incarnation));
-      while (BlockSampler_HasMore(&sampler)) {
+      BlockSampler_Init(&sampler, blocks, kMostSurveyBlocks, static_cast<uint32>(meta_.incarnation >> 32));
+      while (BlockSampler_HasMore(&sampler) && (visited < kSurveyBlocks || rows == 0)) {
         CHECK_FOR_INTERRUPTS();
-        const BlockNumber block = BlockSampler_Next(&sampler);
-        // A concurrent build scans by an MVCC snapshot, where "any visible" has no meaning.
-        table_index_build_range_scan(heap_, index_, info_, false, !info_->ii_Concurrent, false, block, 1,
-                                     &Build::on_sample, this, nullptr);
+        table_index_build_range_scan(heap_, index_, info_, false, !info_->ii_Concurrent, false,
+                                     BlockSampler_Next(&sampler), 1, &Build::on_survey, this, nullptr);
         ++visited;
       }
     });
-    if (visited > 0) estimated_rows_ = static_cast<double>(seen_) * blocks / static_cast<double>(visited);
+    seen_ = rows > 0;
+    expected_rows_ = static_cast<double>(rows) * blocks / std::max(visited, 1);
   }
 
-  static void on_sample(Relation, ItemPointer, Datum* values, bool* nulls, bool, void* self) {
-    pg::enter([&] { static_cast<Build*>(self)->take_sample(values[0], nulls[0]); });
+  static void on_survey(Relation, ItemPointer, Datum* values, bool* nulls, bool, void* self) {
+    pg::enter([&] { static_cast<Build*>(self)->take_survey(values[0], nulls[0]); });
   }
-
-  void take_sample(Datum value, bool null) {
+  void take_survey(Datum value, bool null) {
     if (null) return;
-    const types::Vector* vector = detoast(value);
-    fix_or_check_dims(vector->dim);
-    ++seen_;
-    const std::size_t n = meta_.dims;
-    // No more than training uses, by the table's estimated rows; no more than half of maintenance_work_mem.
-    const double leaves = expected_rows_ / meta_.leaf_size + 1;
-    const std::size_t useful = std::max<std::size_t>(8192, static_cast<std::size_t>(leaves * kSampleRowsPerLeaf * 1.25));
-    const std::size_t room = static_cast<std::size_t>(maintenance_work_mem) * 1024 / 2 / (n * sizeof(float));
-    const std::size_t most = std::max<std::size_t>(1000, std::min(useful, room));
-    std::size_t at = sampled_;
-    if (sampled_ < most) {
-      ++sampled_;
-      sample_.resize(sampled_ * n);
-    } else {
-      // Reservoir sampling, algorithm R.
-      at = random_.below(seen_);
-    }
-    if (at < most) std::copy_n(vector->x, n, sample_.data() + at * n);
+    if ((*rows_seen_)++ == 0) fix_or_check_dims(detoast(value)->dim);
     pg::call([&] { MemoryContextReset(row_context_); });
   }
 
@@ -181,305 +148,226 @@ class Build {
       pg::call([&] { report_dims(index_, static_cast<int>(meta_.dims), found); });
   }
 
-  // -- train
+  // -- the tree, with workers
 
-  void train() {
-    set_phase(kPhaseTrain);
-    const std::size_t n = meta_.dims;
-    // The mean of the sample, in the form that rows have before they are centred.
-    std::pmr::vector<float> zero(n, 0.0F, &memory_);
-    buffer_.resize(tree::space_floats(n));
-    centre_.assign(n, 0.0F);
-    const tree::Space uncentred = tree::make_space(meta_, zero.data(), buffer_.data());
-    std::pmr::vector<double> sum(n, 0.0, &memory_);
-    std::size_t usable = 0;
-    std::pmr::vector<float> unit(n, &memory_);
-    for (std::size_t i = 0; i < sampled_; ++i) {
-      const float* x = sample_.data() + i * n;
-      float factor = 1;
-      if (meta_.metric == base::Metric::cosine) factor = 1.0F / std::sqrt(simd::kernels().inner_product(x, x, n));
-      if (uncentred.prepare_row(x, unit.data()).kind != tree::RowClass::indexed) continue;
-      ++usable;
-      for (std::size_t d = 0; d < n; ++d) sum[d] += static_cast<double>(x[d]) * factor;
-    }
-    for (std::size_t d = 0; d < n && usable > 0; ++d) centre_[d] = static_cast<float>(sum[d] / static_cast<double>(usable));
-    space_ = tree::make_space(meta_, centre_.data(), buffer_.data());
-    std::size_t kept = 0;
-    for (std::size_t i = 0; i < sampled_; ++i) {
-      float* x = sample_.data() + kept * n;
-      if (space_.prepare_row(sample_.data() + i * n, unit.data()).kind != tree::RowClass::indexed) continue;
-      std::copy_n(unit.data(), n, x);
-      ++kept;
-    }
-    const double rows = std::max(estimated_rows_, static_cast<double>(kept));
-    std::size_t clusters = static_cast<std::size_t>(std::ceil(rows / space_.meta.leaf_size));
-    clusters = std::clamp<std::size_t>(clusters, 1, std::max<std::size_t>(1, kept / 8));
-    // More of the sample than training can use is only time.
-    const std::size_t used = std::min(kept, std::max<std::size_t>(clusters * kSampleRowsPerLeaf, 4096));
-    shuffle(kept, used, n);
-    const quant::Points points{sample_.data(), used, n};
-    centroids_.assign(clusters * n, 0.0F);
-    if (kept > 0) {
-      // Dividing the largest clusters adds a few: as many fewer are trained. Dividing more of them makes leaves even, but
-      // needs more rows scored for the same recall.
-      const std::size_t first = std::max<std::size_t>(1, clusters * 19 / 20);
-      centroids_.resize(quant::train(points, {first, 8, 2, meta_.rotation_seed}, memory_, watch_, centroids_.data()) * n);
-      const double share = static_cast<double>(used) / static_cast<double>(clusters);
-      const quant::Balance how{static_cast<std::size_t>(share * 2) + 1, static_cast<std::size_t>(share / 5), 1,
-                               meta_.rotation_seed};
-      if (clusters > 1) quant::balance(points, how, centroids_, memory_, watch_);
-    }
-    clusters_ = centroids_.size() / n;
-    sample_ = std::pmr::vector<float>(&memory_);
+  BuildShared plan(int workers) const {
+    BuildShared shared{};
+    shared.heap = RelationGetRelid(heap_);
+    shared.index = RelationGetRelid(index_);
+    shared.concurrent = info_->ii_Concurrent;
+    shared.meta = meta_;
+    shared.expected_rows = expected_rows_;
+    const tree::TrainingPlan training = tree::plan_training(meta_, expected_rows_);
+    shared.sample_rows = training.sample_rows;
+    shared.room = training.room;
+    // Twice the blocks that hold so many rows, since rows are not spread evenly.
+    const double per_block = std::max(expected_rows_ / blocks_, 0.01);
+    shared.sample_blocks =
+        static_cast<BlockNumber>(std::min<double>(blocks_, std::max(300.0, 2.0 * static_cast<double>(shared.sample_rows) / per_block)));
+    const std::size_t members = static_cast<std::size_t>(workers) + 1;
+    shared.region_bytes = std::max(training.shared_bytes + base::Shared<std::size_t>::bytes(members),
+                                   tree::calibration_bytes(meta_.dims, kCalibrationQueries, members));
+    return shared;
   }
 
-  // Brings a random choice of `used` sample rows to the front.
-  void shuffle(std::size_t kept, std::size_t used, std::size_t n) {
-    if (used >= kept) return;
-    for (std::size_t i = 0; i < used; ++i) {
-      const std::size_t j = i + random_.below(kept - i);
-      if (j != i) std::swap_ranges(sample_.begin() + static_cast<std::ptrdiff_t>(i * n),
-                                   sample_.begin() + static_cast<std::ptrdiff_t>((i + 1) * n),
-                                   sample_.begin() + static_cast<std::ptrdiff_t>(j * n));
+  // False if no row can be indexed.
+  bool build_tree() {
+    const int workers = pg::call([&] { return lb_build_workers(heap_, index_, info_); });
+    BuildTeam team(heap_, index_, plan(workers), workers, context_, memory_);
+    BuildMember member(heap_, index_, info_, team.shared(), team.crew(), context_, memory_);
+    const bool indexed = member.train() > 0;
+    if (indexed) {
+      member.assign(team.scan(), team.sort());
+      write(team, member);
+      team.crew().barrier();
+      member.space().meta = tree::read_meta(store_);
+      member.calibrate(store_, member.space());
     }
+    pg::call([&] { team.finish(); });
+    heap_tuples_ = static_cast<double>(pg_atomic_read_u64(&team.shared().heap_tuples));
+    index_tuples_ = static_cast<double>(pg_atomic_read_u64(&team.shared().index_tuples));
+    if (pg_atomic_read_u32(&team.shared().broken_hot_chain) != 0) info_->ii_BrokenHotChain = true;
+    return indexed;
   }
 
-  // -- assign and encode
+  // The sort of all members' rows.
+  Tuplesortstate* sorted(BuildTeam& team, BuildMember& member) {
+    Tuplesortstate* sort = member.own_sort();
+    if (team.sort() != nullptr) {
+      SortCoordinateData coordinate{};
+      coordinate.isWorker = false;
+      coordinate.nParticipants = static_cast<int>(team.crew().members());
+      coordinate.sharedsort = team.sort();
+      sort = begin_sort(sort_columns(), maintenance_work_mem / 2, &coordinate);
+    }
+    tuplesort_performsort(sort);
+    return sort;
+  }
 
-  struct Waiting {
+  void write(BuildTeam& team, BuildMember& member) {
+    set_phase(kPhaseSort);
+    Tuplesortstate* sort = pg::call([&] { return sorted(team, member); });
+    TupleTableSlot* slot = pg::call([&] { return MakeSingleTupleTableSlot(sort_columns(), &TTSOpsMinimalTuple); });
+    set_phase(kPhaseWrite);
+    tree::Space& space = member.space();
+    tree::write_empty(store_, meta_);
+    write_centre(space, member.centre());
+    tree::TreeBuilder tree(store_, space, memory_);
+    const std::size_t row_bytes = tree::PackedRow::bytes(space);
+    std::pmr::vector<std::uint8_t> rows(&memory_);
+    const double total = static_cast<double>(pg_atomic_read_u64(&team.shared().index_tuples));
+    std::size_t done = 0;
+    int32 current = -1;
+    bool plain = false;
+    for (;;) {
+      SortedRow next = next_row(sort, slot);
+      // Equal vectors may fill one cluster beyond any memory: it is written in parts.
+      if ((next.leaf != current || rows.size() >= kMostClusterBytes) && !rows.empty()) {
+        tree.add_cluster(member.centroid(static_cast<std::size_t>(current)), rows.data(), rows.size() / row_bytes);
+        done += rows.size() / row_bytes;
+        rows.clear();
+        member.watch().tick(done, static_cast<std::size_t>(total));
+      }
+      if (!plain && next.leaf == kPlainLeaf) {
+        plain = true;
+        finish_tree(tree, member);
+      }
+      if (next.bytes == nullptr) break;
+      if (plain) {
+        PlainRow row;
+        memcpy(&row, next.bytes, sizeof row);
+        tree::insert_plain(store_, {row.block, row.offset}, row.flags);
+        continue;
+      }
+      current = next.leaf;
+      rows.insert(rows.end(), next.bytes, next.bytes + row_bytes);
+    }
+    pg::call([&] {
+      ExecDropSingleTupleTableSlot(slot);
+      tuplesort_end(sort);
+    });
+  }
+
+  struct SortedRow {
+    int32 leaf;
+    const std::uint8_t* bytes;  // null at the end, whose leaf is kPlainLeaf
+  };
+  static SortedRow next_row(Tuplesortstate* sort, TupleTableSlot* slot) {
+    return pg::call([&]() -> SortedRow {
+      CHECK_FOR_INTERRUPTS();
+      if (!tuplesort_gettupleslot(sort, true, false, slot, nullptr)) return {kPlainLeaf, nullptr};
+      bool null = false;
+      const int32 leaf = DatumGetInt32(slot_getattr(slot, 1, &null));
+      return {leaf, reinterpret_cast<const std::uint8_t*>(VARDATA_ANY(DatumGetPointer(slot_getattr(slot, 2, &null))))};
+    });
+  }
+
+  void write_centre(tree::Space& space, const float* centre) {
+    if (std::all_of(centre, centre + meta_.dims, [](float c) { return c == 0.0F; })) return;
+    space.meta.centre = tree::write_centre(store_, centre, meta_.dims);
+  }
+
+  void finish_tree(tree::TreeBuilder& tree, BuildMember& member) {
+    tree.finish(member.watch());
+    const tree::Meta built = member.space().meta;
+    tree::update_meta(store_, [&](tree::Meta& m) { m = built; });
+  }
+
+  // -- an index without a row that has a place in the tree
+
+  struct Late {
     tree::RowId row;
-    float norm, raw_norm;
+    std::uint16_t flags;  // 0: a vector, in its turn in late_vectors_
   };
 
-  void assign() {
-    set_phase(kPhaseAssign);
-    const std::size_t n = meta_.dims;
-    const quant::Assigner assigner(centroids_.data(), clusters_, n, memory_);
-    assigner_ = &assigner;
-    tree::RowEncoder encoder(space_, memory_);
-    encoder_ = &encoder;
-    batch_.resize(kAssignBatch * n);
-    packed_.resize(VARHDRSZ + tree::PackedRow::bytes(space_));
-    begin_sort();
-    pg::call([&] {
-      heap_tuples_ = table_index_build_scan(heap_, index_, info_, true, true, &Build::on_row, this, nullptr);
-    });
-    flush();
-    assigner_ = nullptr;
-    encoder_ = nullptr;
-  }
-
-  void begin_sort() {
-    pg::call([&] {
-      const TupleDesc desc = CreateTemplateTupleDesc(2);
-      TupleDescInitEntry(desc, 1, "leaf", INT4OID, -1, 0);
-      TupleDescInitEntry(desc, 2, "row", BYTEAOID, -1, 0);
-      AttrNumber column = 1;
-      Oid less = Int4LessOperator;
-      Oid collation = InvalidOid;
-      bool nulls_first = false;
-      sort_ = tuplesort_begin_heap(desc, 1, &column, &less, &collation, &nulls_first, maintenance_work_mem / 2, nullptr,
-                                   TUPLESORT_NONE);
-      slot_ = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
-      read_slot_ = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
-    });
-  }
-
-  static void on_row(Relation, ItemPointer tid, Datum* values, bool* nulls, bool, void* self) {
-    pg::enter([&] { static_cast<Build*>(self)->take_row(tid, values[0], nulls[0]); });
-  }
-
-  void take_row(ItemPointer tid, Datum value, bool null) {
-    ++index_tuples_;
-    if (null) {
-      plain_.push_back({tid_block(tid), tid_offset(tid), tree::kPlainNull});
-      return;
-    }
-    const types::Vector* vector = detoast(value);
-    fix_or_check_dims(vector->dim);
-    const std::size_t n = meta_.dims;
-    const tree::PreparedRow how = space_.prepare_row(vector->x, batch_.data() + waiting_.size() * n);
-    pg::call([&] { MemoryContextReset(row_context_); });
-    if (how.kind != tree::RowClass::indexed) {
-      const std::uint16_t flags = how.kind == tree::RowClass::nan ? tree::kPlainNan : tree::kPlainUnknown;
-      plain_.push_back({tid_block(tid), tid_offset(tid), flags});
-      return;
-    }
-    waiting_.push_back({row_id(tid), how.norm, how.raw_norm});
-    if (waiting_.size() == kAssignBatch) flush();
-  }
-  static std::uint32_t tid_block(ItemPointer tid) { return ItemPointerGetBlockNumber(tid); }
-  static std::uint16_t tid_offset(ItemPointer tid) { return ItemPointerGetOffsetNumber(tid); }
-
-  void flush() {
-    if (waiting_.empty()) return;
-    const std::size_t n = meta_.dims;
-    std::uint32_t nearest[kAssignBatch];
-    assigner_->assign(batch_.data(), waiting_.size(), nearest);
-    for (std::size_t i = 0; i < waiting_.size(); ++i) {
-      const Waiting& w = waiting_[i];
-      encoder_->encode(batch_.data() + i * n, centroids_.data() + nearest[i] * n, w.norm, w.raw_norm, 0);
-      tree::PackedRow::pack(space_, w.row, *encoder_, packed_.data() + VARHDRSZ);
-      pg::call([&] {
-        SET_VARSIZE(packed_.data(), packed_.size());
-        ExecClearTuple(slot_);
-        slot_->tts_values[0] = Int32GetDatum(static_cast<int32>(nearest[i]));
-        slot_->tts_values[1] = PointerGetDatum(packed_.data());
-        slot_->tts_isnull[0] = slot_->tts_isnull[1] = false;
-        ExecStoreVirtualTuple(slot_);
-        tuplesort_puttupleslot(sort_, slot_);
-      });
-    }
-    waiting_.clear();
-  }
-
-  // -- write
-
-  void write() {
-    set_phase(kPhaseSort);
-    pg::call([&] { tuplesort_performsort(sort_); });
-    set_phase(kPhaseWrite);
-    tree::write_empty(store_, meta_);
-    write_centre();
-    tree::TreeBuilder tree(store_, space_, memory_);
-    const std::size_t row_bytes = tree::PackedRow::bytes(space_);
-    std::pmr::vector<std::uint8_t> rows(&memory_);
-    int32 current = -1;
-    for (;;) {
-      bool null = false;
-      int32 leaf = 0;
-      const std::uint8_t* row = nullptr;
-      const bool more = pg::call([&] {
-        CHECK_FOR_INTERRUPTS();
-        if (!tuplesort_gettupleslot(sort_, true, false, read_slot_, nullptr)) return false;
-        leaf = DatumGetInt32(slot_getattr(read_slot_, 1, &null));
-        row = reinterpret_cast<const std::uint8_t*>(VARDATA_ANY(DatumGetPointer(slot_getattr(read_slot_, 2, &null))));
-        return true;
-      });
-      // Equal vectors may fill one cluster beyond any memory: it is written in parts.
-      if ((!more || leaf != current || rows.size() >= kMostClusterBytes) && !rows.empty()) {
-        tree.add_cluster(centroids_.data() + static_cast<std::size_t>(current) * meta_.dims, rows.data(),
-                         rows.size() / row_bytes);
-        rows.clear();
-      }
-      if (!more) break;
-      current = leaf;
-      rows.insert(rows.end(), row, row + row_bytes);
-    }
-    pg::call([&] {
-      ExecDropSingleTupleTableSlot(slot_);
-      ExecDropSingleTupleTableSlot(read_slot_);
-      tuplesort_end(sort_);
-    });
-    tree.finish(watch_);
-    const tree::Meta built = space_.meta;
-    tree::update_meta(store_, [&](tree::Meta& m) { m = built; });
-    write_plain();
-  }
-
-  void write_centre() {
-    if (std::all_of(centre_.begin(), centre_.end(), [](float c) { return c == 0.0F; })) return;
-    space_.meta.centre = tree::write_centre(store_, centre_.data(), centre_.size());
-  }
-
-  void write_plain() {
-    for (const tree::PlainEntry& e : plain_) tree::insert_plain(store_, {e.block, e.offset}, e.flags);
-  }
-
-  // No row that has a vector: an empty index, and what plain rows there are.
   void write_without_rows() {
-    pg::call([&] {
-      heap_tuples_ = table_index_build_scan(heap_, index_, info_, true, true, &Build::on_plain_row, this, nullptr);
-    });
+    heap_tuples_ = index_tuples_ = 0;
+    heap_tuples_ = pg::call(
+        [&] { return table_index_build_scan(heap_, index_, info_, true, true, &Build::on_late_row, this, nullptr); });
     tree::Meta empty = meta_;
     empty.dims = 0;
     if (meta_.dims == 0 || declared_dims(index_) > 0) empty = tree::new_meta(pg::call([&] { return new_index(index_); }));
     tree::write_empty(store_, empty);
-    write_plain();
+    for (const Late& l : late_)
+      if (l.flags != 0) tree::insert_plain(store_, l.row, l.flags);
     if (meta_.dims > 0) tree::fix_dimensions(store_, meta_.dims, memory_);
     insert_late();
   }
 
-  static void on_plain_row(Relation, ItemPointer tid, Datum* values, bool* nulls, bool, void* self) {
+  static void on_late_row(Relation, ItemPointer tid, Datum* values, bool* nulls, bool, void* self) {
     pg::enter([&] { static_cast<Build*>(self)->take_late_row(tid, values[0], nulls[0]); });
   }
   void take_late_row(ItemPointer tid, Datum value, bool null) {
     ++index_tuples_;
     if (null) {
-      plain_.push_back({tid_block(tid), tid_offset(tid), tree::kPlainNull});
+      late_.push_back({row_id(tid), tree::kPlainNull});
       return;
     }
     const types::Vector* vector = detoast(value);
     fix_or_check_dims(vector->dim);
-    batch_.insert(batch_.end(), vector->x, vector->x + vector->dim);
-    waiting_.push_back({row_id(tid), 0, 0});
+    late_vectors_.insert(late_vectors_.end(), vector->x, vector->x + vector->dim);
+    late_.push_back({row_id(tid), 0});
     pg::call([&] { MemoryContextReset(row_context_); });
   }
-  // Rows that came between the sample and the scan (CREATE INDEX CONCURRENTLY on a table that was empty).
+  // Rows that cannot be indexed, and those that the survey did not meet.
   void insert_late() {
-    if (waiting_.empty()) return;
+    if (late_vectors_.empty()) return;
     const std::size_t n = meta_.dims;
-    space_ = *load_space(index_, store_, row_context_);
+    const tree::Space space = *load_space(index_, store_, row_context_);
     std::pmr::vector<float> prepared(n, &memory_);
     struct NoWatch final : tree::InsertWatch {
       void done(std::size_t) noexcept override {}
     } none;
-    for (std::size_t i = 0; i < waiting_.size(); ++i) {
-      const tree::PreparedRow how = space_.prepare_row(batch_.data() + i * n, prepared.data());
+    const float* vector = late_vectors_.data();
+    for (const Late& l : late_) {
+      if (l.flags != 0) continue;
+      const tree::PreparedRow how = space.prepare_row(vector, prepared.data());
+      vector += n;
       if (how.kind == tree::RowClass::indexed) {
-        const tree::NewRow row[1] = {{waiting_[i].row, prepared.data(), how.norm, how.raw_norm}};
-        tree::insert_rows(store_, space_, row, none, memory_);
+        const tree::NewRow row[1] = {{l.row, prepared.data(), how.norm, how.raw_norm}};
+        tree::insert_rows(store_, space, row, none, memory_);
       } else {
-        tree::insert_plain(store_, waiting_[i].row,
-                           how.kind == tree::RowClass::nan ? tree::kPlainNan : tree::kPlainUnknown);
+        tree::insert_plain(store_, l.row, how.kind == tree::RowClass::nan ? tree::kPlainNan : tree::kPlainUnknown);
       }
     }
   }
 
-  // -- calibrate
-
-  void calibrate() {
-    set_phase(kPhaseCalibrate);
-    // Thousands of searches over a relation that only this session sees: every block's buffer is worth remembering.
-    const BlockNumber blocks = store_.block_count();
-    std::pmr::vector<Buffer> buffers(blocks, InvalidBuffer, &memory_);
-    pg::BufferHints hints{buffers.data(), blocks, blocks};
-    if (!RelationUsesLocalBuffers(index_)) store_.set_hints(&hints);
-    const tree::Calibration c = tree::calibrate(store_, space_, kCalibrationQueries, watch_, memory_);
-    store_.set_hints(nullptr);
-    tree::update_meta(store_, [&](tree::Meta& m) { m.calibration = c; });
-  }
-
   Relation heap_, index_;
   IndexInfo* info_;
+  MemoryContext context_;
   pg::ContextResource memory_;
   pg::RelationStore store_;
   tree::Meta meta_;
-  tree::Space space_{};
-  BuildWatch watch_;
   MemoryContext row_context_ = nullptr;
-  std::pmr::vector<tree::PlainEntry> plain_;
-  std::pmr::vector<float> centre_, buffer_, centroids_;
-  std::pmr::vector<float> sample_{&memory_}, batch_{&memory_};
-  std::pmr::vector<std::uint8_t> packed_{&memory_};
-  std::pmr::vector<Waiting> waiting_{&memory_};
-  std::size_t sampled_ = 0, clusters_ = 0;
-  std::uint64_t seen_ = 0;
-  base::SplitMix64 random_{1};
-  double expected_rows_ = 0, estimated_rows_ = 0, heap_tuples_ = 0, index_tuples_ = 0;
-  const quant::Assigner* assigner_ = nullptr;
-  tree::RowEncoder* encoder_ = nullptr;
-  Tuplesortstate* sort_ = nullptr;
-  TupleTableSlot* slot_ = nullptr;
-  TupleTableSlot* read_slot_ = nullptr;
+  BlockNumber blocks_ = 0;
+  std::uint64_t* rows_seen_ = nullptr;
+  bool seen_ = false;
+  double expected_rows_ = 0, heap_tuples_ = 0, index_tuples_ = 0;
+  std::pmr::vector<Late> late_{&memory_};
+  std::pmr::vector<float> late_vectors_{&memory_};
 };
 
 }  // namespace
+
+void end_phases() {
+  if (phase_clock.since == 0) return;
+  const TimestampTz now = GetCurrentTimestamp();
+  ereport(DEBUG1, (errmsg_internal("longbow build: %s took %.2f s, %.2f s of processor time", build_phase_name(phase_clock.phase),
+                                   static_cast<double>(now - phase_clock.since) * 1e-6, cpu_seconds() - phase_clock.cpu)));
+  phase_clock.since = 0;
+}
+
+void set_phase(BuildPhase phase) {
+  end_phases();
+  phase_clock = {phase, GetCurrentTimestamp(), cpu_seconds()};
+  pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, phase);
+}
 
 IndexBuildResult* build(Relation heap, Relation index, IndexInfo* info) {
   if (RelationGetNumberOfBlocks(index) != 0)
     elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
   forget_batch(RelationGetRelid(index));
+  phase_clock.since = 0;
   const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "longbow build", ALLOCSET_DEFAULT_SIZES);
   IndexBuildResult* result = nullptr;
   {

@@ -28,6 +28,7 @@ LB_FUNCTION(longbow_handler) {
   am->ampredlocks = false;
   am->amcanparallel = false;
   am->amcaninclude = false;
+  lb_can_build_parallel(am);
   am->amusemaintenanceworkmem = false;
   am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
   am->amkeytype = InvalidOid;

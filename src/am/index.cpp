@@ -141,13 +141,12 @@ const tree::Space* load_space(Relation index, pg::RelationStore& store, MemoryCo
 
 namespace {
 
-// Rows searched to calibrate a grown index: a statement waits for it, once in a doubling.
-constexpr std::size_t kGrowthQueries = 1000;
 // Smaller trees are searched whole at little cost: the guess for uncalibrated ones does.
 constexpr std::uint32_t kFewLeaves = 16;
 
 struct InterruptWatch final : quant::Watch {
-  void tick(std::size_t, std::size_t) override {
+  void tick(std::size_t, std::size_t) override { pause(); }
+  void pause() override {
     if (INTERRUPTS_PENDING_CONDITION()) pg::call([] { CHECK_FOR_INTERRUPTS(); });
   }
 };
@@ -172,7 +171,8 @@ void recalibrate_if_grown(tree::PageStore& store, const tree::Space& space, std:
   tree::Space current = space;
   current.meta = tree::read_meta(store);
   InterruptWatch watch;
-  const tree::Calibration c = tree::calibrate(store, current, kGrowthQueries, watch, memory);
+  base::Alone alone(memory);
+  const tree::Calibration c = tree::calibrate(store, current, kCalibrationQueries, alone, watch, memory);
   tree::update_meta(store, [&](tree::Meta& m) { m.calibration = c; });
 }
 

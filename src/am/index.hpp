@@ -40,6 +40,9 @@ struct Options {
 // Steps of a build, as numbers for pg_stat_progress_create_index; 1 is PostgreSQL's "initializing".
 enum BuildPhase : int64 { kPhaseSample = 2, kPhaseTrain, kPhaseAssign, kPhaseSort, kPhaseWrite, kPhaseCalibrate, kPhaseLog };
 
+// Rows of an index that are searched to calibrate it, at the end of a build and once in a doubling by a flush.
+inline constexpr std::size_t kCalibrationQueries = 1000;
+
 // -- callbacks, one file each
 IndexBuildResult* build(Relation heap, Relation index, IndexInfo* info);
 void build_empty(Relation index);

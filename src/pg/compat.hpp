@@ -9,6 +9,7 @@ extern "C" {
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "access/amapi.h"
 #include "access/genam.h"
 #include "access/relscan.h"
 #if PG_VERSION_NUM >= 160000
@@ -18,6 +19,8 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "commands/vacuum.h"
 #include "miscadmin.h"
+#include "nodes/execnodes.h"
+#include "optimizer/optimizer.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
@@ -54,6 +57,21 @@ inline Buffer extend_locked(Relation relation) {
   LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
   if (!local) UnlockRelationForExtension(relation, ExclusiveLock);
   return buffer;
+#endif
+}
+
+// Index builds by parallel workers: 17 and later plan them for access methods that say so, before that the build does.
+inline void lb_can_build_parallel([[maybe_unused]] IndexAmRoutine* am) {
+#if PG_VERSION_NUM >= 170000
+  am->amcanbuildparallel = true;
+#endif
+}
+inline int lb_build_workers([[maybe_unused]] Relation heap, [[maybe_unused]] Relation index, IndexInfo* info) {
+#if PG_VERSION_NUM >= 170000
+  return info->ii_ParallelWorkers;
+#else
+  (void)info;
+  return plan_create_index_workers(RelationGetRelid(heap), RelationGetRelid(index));
 #endif
 }
 

@@ -3,79 +3,97 @@
 #include <span>
 #include <vector>
 
-#include "longbow/quant/kmeans.hpp"
+#include "lloyd.hpp"
 #include "longbow/simd/kernels.hpp"
 
 namespace longbow::quant {
 namespace {
 
-constexpr std::size_t kBatchRows = 1024;
+constexpr std::size_t kGrain = 16;  // clusters at a time
 
 class Balancer {
  public:
-  Balancer(const Points& points, const Balance& how, std::pmr::memory_resource& memory, Watch& watch)
-      : points_(points), how_(how), memory_(memory), watch_(watch), rows_(&memory), side_(&memory), next_(&memory) {}
+  Balancer(const Points& points, const Balance& how, float* centroids, std::size_t clusters, std::size_t room,
+           base::Crew& crew, std::pmr::memory_resource& memory, Watch& watch)
+      : points_(points),
+        how_(how),
+        centroids_(centroids),
+        clusters_(clusters),
+        room_(room),
+        crew_(crew),
+        memory_(memory),
+        watch_(watch),
+        rows_(points.rows, room, crew),
+        next_(crew, room * points.dims),
+        made_(crew, 1),
+        members_(&memory),
+        side_(&memory) {}
 
-  enum class Step : std::uint8_t {
-    prune,   // drop small clusters and divide large ones
-    divide,  // divide large ones
-    settle,  // move to the mean: a division's halves attract others' rows
-  };
-  void run(std::pmr::vector<float>& centroids, Step step) {
-    const std::size_t n = points_.dims;
-    const std::size_t count = centroids.size() / n;
-    std::pmr::vector<std::uint32_t> order(&memory_), ends(&memory_);
-    group(centroids, count, order, ends);
-    most_ = step == Step::settle ? points_.rows : how_.most;
-    next_.clear();
-    for (std::size_t c = 0; c < count; ++c) {
-      const std::size_t from = c == 0 ? 0 : ends[c - 1];
-      const std::size_t size = ends[c] - from;
-      if (step == Step::prune && size < how_.least && count > 1) continue;
-      watch_.tick(c, count);
-      divide({order.data() + from, size}, centroids.data() + c * n);
-    }
-    if (!next_.empty()) centroids.swap(next_);
+  // Drops small clusters (`least` > 0) and divides large ones: the leader's work, for there are few.
+  void divide(std::size_t least) {
+    group();
+    crew_.lead([&] {
+      const std::size_t n = points_.dims;
+      kept_ = 0;
+      for (std::size_t c = 0; c < clusters_; ++c) {
+        if (rows_.count(c) < least && clusters_ > 1) continue;
+        watch_.tick(c, clusters_);
+        divide({rows_.order() + rows_.begin(c), rows_.count(c)}, centroids_ + c * n, clusters_ - c - 1);
+      }
+      if (kept_ > 0) std::copy_n(next_.begin(), kept_ * n, centroids_);
+      made_[0] = kept_ > 0 ? kept_ : clusters_;
+    });
+    clusters_ = made_[0];
   }
+
+  // Moves every centroid to its rows' mean: a division's halves attract others' rows.
+  void settle() {
+    group();
+    crew_.for_each(clusters_, kGrain, [&](std::size_t first, std::size_t end) {
+      watch_.tick(first, clusters_);
+      for (std::size_t c = first; c < end; ++c)
+        if (rows_.count(c) > 0) mean({rows_.order() + rows_.begin(c), rows_.count(c)}, centroids_ + c * points_.dims);
+    });
+  }
+
+  [[nodiscard]] std::size_t clusters() const noexcept { return clusters_; }
 
  private:
   // Sorts row numbers by their nearest centroid.
-  void group(const std::pmr::vector<float>& centroids, std::size_t count, std::pmr::vector<std::uint32_t>& order,
-             std::pmr::vector<std::uint32_t>& ends) {
-    const Assigner assigner(centroids.data(), count, points_.dims, memory_);
-    std::pmr::vector<std::uint32_t> nearest(points_.rows, &memory_);
-    for (std::size_t i = 0; i < points_.rows; i += kBatchRows) {
-      watch_.tick(i, points_.rows);
-      assigner.assign(points_.data + i * points_.dims, std::min(kBatchRows, points_.rows - i), nearest.data() + i);
-    }
-    std::pmr::vector<std::uint32_t> at(count + 1, 0, &memory_);
-    for (const std::uint32_t c : nearest) ++at[c + 1];
-    for (std::size_t c = 0; c < count; ++c) at[c + 1] += at[c];
-    ends.assign(at.begin() + 1, at.end());
-    order.resize(points_.rows);
-    for (std::size_t i = 0; i < points_.rows; ++i) order[at[nearest[i]]++] = static_cast<std::uint32_t>(i);
+  void group() {
+    GroupAssigner assigner(centroids_, clusters_, points_.dims, crew_, memory_, watch_);
+    crew_.for_each(points_.rows, assigner.batch(), [&](std::size_t first, std::size_t end) {
+      watch_.tick(first, points_.rows);
+      assigner.assign(points_.data + first * points_.dims, end - first, rows_.nearest() + first);
+    });
+    crew_.lead([&] { rows_.sort(clusters_); });
   }
 
-  // Adds the mean of the members, or of their halves while they are too many. An empty cluster keeps its centroid.
-  void divide(std::span<std::uint32_t> members, const float* old) {
+  void mean(std::span<const std::uint32_t> members, float* out) const {
     const std::size_t n = points_.dims;
-    if (members.size() <= most_) {
-      if (members.empty()) {
-        next_.insert(next_.end(), old, old + n);
-        return;
-      }
-      next_.resize(next_.size() + n, 0.0F);
-      float* mean = next_.data() + next_.size() - n;
-      for (const std::uint32_t r : members) simd::kernels().add_to(points_.data + r * n, mean, n);
-      simd::kernels().scale(mean, 1.0F / static_cast<float>(members.size()), n);
+    std::fill_n(out, n, 0.0F);
+    for (const std::uint32_t r : members) simd::kernels().add_to(points_.data + r * n, out, n);
+    simd::kernels().scale(out, 1.0F / static_cast<float>(members.size()), n);
+  }
+
+  // Adds the mean of the members, or of their halves while they are too many and `after` further clusters leave room. An
+  // empty cluster keeps its centroid.
+  void divide(std::span<std::uint32_t> members, const float* old, std::size_t after) {
+    const std::size_t n = points_.dims;
+    if (members.size() <= how_.most || kept_ + 2 + after > room_) {
+      float* out = next_.data() + kept_++ * n;
+      if (members.empty())
+        std::copy_n(old, n, out);
+      else
+        mean(members, out);
       return;
     }
-    rows_.resize(members.size() * n);
+    members_.resize(members.size() * n);
     side_.resize(members.size());
     for (std::size_t i = 0; i < members.size(); ++i)
-      std::copy_n(points_.data + members[i] * n, n, rows_.data() + i * n);
+      std::copy_n(points_.data + members[i] * n, n, members_.data() + i * n);
     std::pmr::vector<float> two(2 * n, &memory_);
-    bisect({rows_.data(), members.size(), n}, how_.seed, memory_, side_.data(), two.data());
+    bisect({members_.data(), members.size(), n}, how_.seed, memory_, side_.data(), two.data());
     // A stable partition by side; each half has at least a quarter of the rows, so this ends.
     std::pmr::vector<std::uint32_t> right(&memory_);
     std::size_t left = 0;
@@ -86,30 +104,36 @@ class Balancer {
         right.push_back(members[i]);
     }
     std::copy(right.begin(), right.end(), members.begin() + static_cast<std::ptrdiff_t>(left));
-    divide(members.first(left), two.data());
-    divide(members.subspan(left), two.data() + n);
+    divide(members.first(left), two.data(), after + 1);
+    divide(members.subspan(left), two.data() + n, after);
   }
 
   const Points& points_;
   const Balance& how_;
+  float* centroids_;
+  std::size_t clusters_, room_;
+  base::Crew& crew_;
   std::pmr::memory_resource& memory_;
   Watch& watch_;
-  std::pmr::vector<float> rows_;
+  Clustering rows_;
+  base::Shared<float> next_;
+  base::Shared<std::size_t> made_;
+  std::size_t kept_ = 0;
+  std::pmr::vector<float> members_;
   std::pmr::vector<std::uint8_t> side_;
-  std::pmr::vector<float> next_;
-  std::size_t most_ = 0;
 };
 
 }  // namespace
 
-void balance(const Points& points, const Balance& how, std::pmr::vector<float>& centroids,
-             std::pmr::memory_resource& memory, Watch& watch) {
-  if (points.rows == 0 || centroids.empty()) return;
-  Balancer balancer(points, how, memory, watch);
+std::size_t balance(const Points& points, const Balance& how, float* centroids, std::size_t clusters, std::size_t room,
+                    base::Crew& crew, std::pmr::memory_resource& memory, Watch& watch) {
+  if (points.rows == 0 || clusters == 0) return clusters;
+  Balancer balancer(points, how, centroids, clusters, room, crew, memory, watch);
   for (int i = 0; i < how.rounds; ++i) {
-    balancer.run(centroids, i == 0 ? Balancer::Step::prune : Balancer::Step::divide);
-    balancer.run(centroids, Balancer::Step::settle);
+    balancer.divide(i == 0 ? how.least : 0);
+    balancer.settle();
   }
+  return balancer.clusters();
 }
 
 }  // namespace longbow::quant

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "longbow/quant/assign.hpp"
 #include "writer.hpp"
 
 namespace longbow::tree {
@@ -162,9 +163,10 @@ void TreeBuilder::finish(quant::Watch& watch) {
     std::pmr::vector<float> points(level.size() * n, &memory_);
     for (std::size_t i = 0; i < level.size(); ++i) std::copy_n(level[i].centroid, n, points.data() + i * n);
     centroids.resize(groups * n);
+    base::Alone alone(memory_);
     const std::size_t found = quant::train({points.data(), level.size(), n}, {groups, 12, 0, meta.rotation_seed + height},
-                                           memory_, watch, centroids.data());
-    const quant::Assigner assigner(centroids.data(), found, n, memory_);
+                                           alone, memory_, watch, centroids.data());
+    const quant::Assigner assigner(centroids.data(), found, n, alone);
     std::pmr::vector<std::uint32_t> nearest(level.size(), &memory_);
     assigner.assign(points.data(), level.size(), nearest.data());
     std::pmr::vector<std::pmr::vector<Entry>> members(found, &memory_);

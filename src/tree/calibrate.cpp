@@ -3,7 +3,9 @@
 // Queries are rows picked at random, decoded from their refine codes; the truth is the k nearest by the refine codes of all
 // rows, each query without itself. Both sides see the same codes, so that what is measured is what the probes miss.
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <new>
 #include <limits>
 #include <span>
 
@@ -22,61 +24,86 @@ constexpr float kEnoughRecall = 0.996F;
 constexpr std::size_t kPilotQueries = 32;
 // Recall of the 100 nearest averages over ten times as many rows a query: fewer queries give the same noise.
 constexpr std::size_t kManyDivisor = 4;
+// What a member takes at a time.
+constexpr std::size_t kLeafGrain = 4, kQueryGrain = 4;
 
-struct Neighbour {
-  float distance;
-  RowId row;
-};
-
-// The nearest rows of one query, by truth.
+// Distances of the nearest rows of one query, by truth.
 struct Truth {
   float bar = std::numeric_limits<float>::infinity();
-  std::pmr::vector<Neighbour> best;
+  std::pmr::vector<float> best;
 
   explicit Truth(std::pmr::memory_resource& memory) : best(&memory) { best.reserve(2 * kMostNeighbours); }
-  void add(float distance, RowId row) {
-    best.push_back({distance, row});
+  void add(float distance) {
+    best.push_back(distance);
     if (best.size() == 2 * kMostNeighbours) shrink();
   }
   void shrink() {
-    if (best.size() > kMostNeighbours) {
-      const auto nth = best.begin() + kMostNeighbours - 1;
-      std::nth_element(best.begin(), nth, best.end(),
-                       [](const Neighbour& a, const Neighbour& b) { return a.distance < b.distance; });
-      bar = nth->distance;
-      best.resize(kMostNeighbours);
-    }
+    if (best.size() <= kMostNeighbours) return;
+    const auto nth = best.begin() + kMostNeighbours - 1;
+    std::nth_element(best.begin(), nth, best.end());
+    bar = *nth;
+    best.resize(kMostNeighbours);
   }
   void finish() {
     shrink();
-    std::sort(best.begin(), best.end(), [](const Neighbour& a, const Neighbour& b) { return a.distance < b.distance; });
+    std::sort(best.begin(), best.end());
   }
 };
 
+// The nearest rows of one query as members tell each other.
+struct Nearest {
+  std::uint32_t count;
+  float distance[kMostNeighbours];  // ascending
+};
+
+// What searches of each effort have found, by all members.
+struct Found {
+  std::atomic<std::uint64_t> hits[kCalibrationPoints], first_hits[kCalibrationPoints];
+  std::atomic<std::uint64_t> queries, possible;
+};
+
+// Queries that are picked: some are picked twice, and a leaf split meanwhile loses its picks, so a few more make up for them.
+constexpr std::size_t most_queries(std::size_t wanted) noexcept { return wanted + wanted / 8; }
+
 class Calibrator {
  public:
-  Calibrator(PageStore& store, const Space& space, quant::Watch& watch, std::pmr::memory_resource& memory)
+  Calibrator(PageStore& store, const Space& space, std::size_t wanted, base::Crew& crew, quant::Watch& watch,
+             std::pmr::memory_resource& memory)
       : store_(store),
         space_(space),
+        crew_(crew),
         watch_(watch),
         memory_(memory),
+        wanted_(wanted),
         leaves_(&memory),
-        queries_(&memory),
-        ids_(&memory),
+        picked_(crew, 1),
+        ids_(crew, most_queries(wanted)),
+        queries_(crew, most_queries(wanted) * space.dims()),
+        nearest_(crew, most_queries(wanted)),
+        found_(crew, 1),
         truth_(&memory),
         bars_(&memory),
         rows_(memory) {}
 
-  Calibration run(std::size_t wanted) {
+  Calibration run() {
     Calibration result{};
     list_leaves(store_, space_, leaves_, nullptr, memory_);
-    pick_queries(wanted, result.rows);
+    crew_.lead([&] { pick_queries(); });
+    count_ = picked_[0].count;
+    result.rows = picked_[0].rows;
     result.leaves = static_cast<std::uint32_t>(leaves_.size());
-    result.queries = static_cast<std::uint32_t>(ids_.size());
-    if (ids_.empty()) return result;
+    result.queries = static_cast<std::uint32_t>(count_);
+    if (count_ == 0) return result;
     find_truth();
+    exchange_truth();
     measure(result);
     return result;
+  }
+
+  static std::size_t shared_bytes(std::size_t dims, std::size_t wanted, std::size_t members) noexcept {
+    const std::size_t m = most_queries(wanted);
+    return base::Shared<Picked>::bytes(1) + base::Shared<RowId>::bytes(m) + base::Shared<float>::bytes(m * dims) +
+           base::Shared<Nearest>::bytes(m) + base::Shared<Found>::bytes(1) + base::Shared<Nearest>::bytes(m * members);
   }
 
  private:
@@ -90,9 +117,11 @@ class Calibrator {
     return true;
   }
 
-  void pick_queries(std::size_t wanted, std::uint64_t& total) {
+  // Fills queries_ and ids_ with rows picked at random: the leader's work.
+  void pick_queries() {
+    new (picked_.data()) Picked{};
     std::pmr::vector<std::uint64_t> ends(&memory_);
-    total = 0;
+    std::uint64_t total = 0;
     for (const NodeRef& leaf : leaves_) {
       const PageRef head(store_, leaf.head, Latch::share);
       if (is_head_of(space_, head.data(), leaf.node_id, leaf.head)) {
@@ -101,10 +130,10 @@ class Calibrator {
       }
       ends.push_back(total);
     }
+    picked_[0].rows = total;
     if (total < 2) return;
     std::pmr::vector<std::uint64_t> picks(&memory_);
-    // Some are picked twice, and a leaf split meanwhile loses its picks: a few more make up for them.
-    const std::uint64_t enough = wanted + wanted / 8;
+    const std::uint64_t enough = most_queries(wanted_);
     for (std::size_t i = 0; i < std::min(enough, total); ++i) picks.push_back(total <= enough ? i : random_.below(total));
     std::sort(picks.begin(), picks.end());
     picks.erase(std::unique(picks.begin(), picks.end()), picks.end());
@@ -116,6 +145,7 @@ class Calibrator {
       quant::rotate(space_.signs, shift.data(), n);
     }
     std::size_t at = 0;
+    std::size_t count = 0;
     for (std::size_t l = 0; l < leaves_.size() && at < picks.size(); ++l) {
       if (picks[at] >= ends[l]) continue;
       const std::uint64_t start = l == 0 ? 0 : ends[l - 1];
@@ -123,53 +153,86 @@ class Calibrator {
       for (; at < picks.size() && picks[at] < ends[l]; ++at) {
         const std::size_t i = picks[at] - start;
         if (!open || i >= rows_.rows.size()) continue;
-        ids_.push_back(rows_.rows[i]);
-        for (std::size_t d = 0; d < n; ++d) queries_.push_back(rows_.vectors[i * n + d] + shift[d]);
+        ids_[count] = rows_.rows[i];
+        for (std::size_t d = 0; d < n; ++d) queries_[count * n + d] = rows_.vectors[i * n + d] + shift[d];
+        ++count;
       }
     }
+    picked_[0].count = count;
   }
 
+  // The nearest rows of every query among the leaves that this member takes.
   void find_truth() {
     const std::size_t n = space_.dims();
-    const std::size_t m = ids_.size();
-    const auto& k = simd::kernels();
+    const std::size_t m = count_;
     truth_.reserve(m);
     for (std::size_t q = 0; q < m; ++q) truth_.emplace_back(memory_);
     std::pmr::vector<float> packed(simd::packed_floats(m, n), &memory_);
     simd::pack_columns(queries_.data(), m, n, packed.data());
-    const std::size_t stride = (m + simd::kPanelColumns - 1) / simd::kPanelColumns * simd::kPanelColumns;
     std::pmr::vector<float> dots(&memory_), above(m, &memory_);
     std::pmr::vector<std::uint32_t> near(m + 16, &memory_);
     bars_.assign(m, std::numeric_limits<float>::max());
-    for (std::size_t l = 0; l < leaves_.size(); ++l) {
-      watch_.tick(l, leaves_.size());
-      if (!read(leaves_[l])) continue;
-      const std::size_t count = rows_.rows.size();
-      if (space_.metric() == base::Metric::l1) {
-        for (std::size_t i = 0; i < count; ++i)
-          for (std::size_t q = 0; q < m; ++q)
-            offer(q, k.l1(rows_.vectors.data() + i * n, queries_.data() + q * n, n), rows_.rows[i]);
-        continue;
-      }
-      dots.resize(count * stride);
-      k.dot_packed(rows_.vectors.data(), count, packed.data(), m, n, dots.data(), stride);
-      const float half = space_.metric() == base::Metric::ip ? 0.0F : 1.0F;
-      for (std::size_t i = 0; i < count; ++i) {
-        const float* v = rows_.vectors.data() + i * n;
-        const float own = half * k.inner_product(v, v, n);
-        // Hardly any pair is near: the comparison of all goes ahead of any work on one.
-        for (std::size_t q = 0; q < m; ++q) above[q] = own - 2.0F * dots[i * stride + q] - bars_[q];
-        const std::size_t found = k.select_upto(above.data(), m, 0, near.data());
-        for (std::size_t f = 0; f < found; ++f)
-          offer(near[f], own - 2.0F * dots[i * stride + near[f]], rows_.rows[i]);
-      }
-    }
+    crew_.for_each(leaves_.size(), kLeafGrain, [&](std::size_t first, std::size_t end) {
+      watch_.tick(first, leaves_.size());
+      for (std::size_t l = first; l < end; ++l)
+        if (read(leaves_[l])) compare_leaf(packed, dots, above, near);
+    });
     for (Truth& t : truth_) t.finish();
+  }
+
+  // Offers the rows that were read to the queries that are near.
+  void compare_leaf(const std::pmr::vector<float>& packed, std::pmr::vector<float>& dots, std::pmr::vector<float>& above,
+                    std::pmr::vector<std::uint32_t>& near) {
+    const auto& k = simd::kernels();
+    const std::size_t n = space_.dims();
+    const std::size_t m = count_;
+    const std::size_t count = rows_.rows.size();
+    if (space_.metric() == base::Metric::l1) {
+      for (std::size_t i = 0; i < count; ++i)
+        for (std::size_t q = 0; q < m; ++q)
+          offer(q, k.l1(rows_.vectors.data() + i * n, queries_.data() + q * n, n), rows_.rows[i]);
+      return;
+    }
+    const std::size_t stride = (m + simd::kPanelColumns - 1) / simd::kPanelColumns * simd::kPanelColumns;
+    dots.resize(count * stride);
+    k.dot_packed(rows_.vectors.data(), count, packed.data(), m, n, dots.data(), stride);
+    const float half = space_.metric() == base::Metric::ip ? 0.0F : 1.0F;
+    for (std::size_t i = 0; i < count; ++i) {
+      const float* v = rows_.vectors.data() + i * n;
+      const float own = half * k.inner_product(v, v, n);
+      // Hardly any pair is near: the comparison of all goes ahead of any work on one.
+      for (std::size_t q = 0; q < m; ++q) above[q] = own - 2.0F * dots[i * stride + q] - bars_[q];
+      const std::size_t found = k.select_upto(above.data(), m, 0, near.data());
+      for (std::size_t f = 0; f < found; ++f) offer(near[f], own - 2.0F * dots[i * stride + near[f]], rows_.rows[i]);
+    }
   }
   void offer(std::size_t q, float distance, RowId row) {
     if (!(distance < truth_[q].bar) || row == ids_[q]) return;
-    truth_[q].add(distance, row);
+    truth_[q].add(distance);
     bars_[q] = std::min(truth_[q].bar, std::numeric_limits<float>::max());
+  }
+
+  // Brings together what the members have found.
+  void exchange_truth() {
+    const base::Shared<Nearest> all(crew_, count_ * crew_.members());
+    for (std::size_t q = 0; q < count_; ++q) store_nearest(truth_[q], all[crew_.me() * count_ + q]);
+    crew_.barrier();
+    crew_.for_each(count_, kQueryGrain, [&](std::size_t first, std::size_t end) {
+      for (std::size_t q = first; q < end; ++q) {
+        Truth merged(memory_);
+        for (std::size_t m = 0; m < crew_.members(); ++m) {
+          const Nearest& part = all[m * count_ + q];
+          for (std::size_t i = 0; i < part.count; ++i) merged.add(part.distance[i]);
+        }
+        merged.finish();
+        store_nearest(merged, nearest_[q]);
+      }
+    });
+    truth_.clear();
+  }
+  static void store_nearest(const Truth& truth, Nearest& out) {
+    out.count = static_cast<std::uint32_t>(truth.best.size());
+    std::copy(truth.best.begin(), truth.best.end(), out.distance);
   }
 
   // The search's estimate in the units of find_truth(): without |q|^2, and squared for L2.
@@ -183,37 +246,45 @@ class Calibrator {
     return estimate;
   }
 
-  // Shares of the k nearest that searches of each effort find, over queries first, first + step, ... before `end`. A found row
-  // counts if it is as near as the k-th by truth: duplicates are as good as each other.
+  // Shares of the k nearest that searches of each effort find, over queries 0, step, ... before `end`. A found row counts if
+  // it is as near as the k-th by truth: duplicates are as good as each other.
   // `first` receives the shares of the single nearest, seen by the same searches.
   void recalls(Search& search, std::uint32_t k, std::size_t end, std::size_t step, std::span<const std::uint32_t> probes,
                float* out, float* first) {
-    std::size_t hits[kCalibrationPoints] = {}, first_hits[kCalibrationPoints] = {}, queries = 0;
-    std::size_t possible = 0;
-    float estimates[kMostNeighbours];
-    const std::size_t n = space_.dims();
-    for (std::size_t q = 0; q < end; q += step) {
-      watch_.tick(q, ids_.size());
-      const std::size_t want = std::min<std::size_t>(k, truth_[q].best.size());
-      if (want == 0) continue;
-      const float* query = queries_.data() + q * n;
-      const float squared = simd::kernels().inner_product(query, query, n);
-      const float bar = truth_[q].best[want - 1].distance;
-      const float slack = 1e-5F * (std::abs(bar) + squared);
-      search.trace(query, probes, k, ids_[q], estimates,
-                   [&](std::size_t effort, std::span<const float> found, std::size_t count) {
-                     for (std::size_t i = 0; i < std::min(count, want); ++i)
-                       hits[effort] += in_truth_units(found[i], squared) <= bar + slack ? 1 : 0;
-                     if (count > 0 && in_truth_units(found[0], squared) <= truth_[q].best[0].distance + slack)
-                       ++first_hits[effort];
-                   });
-      ++queries;
-      possible += want;
-    }
+    crew_.lead([&] { new (found_.data()) Found{}; });
+    crew_.for_each((end + step - 1) / step, kQueryGrain, [&](std::size_t from, std::size_t to) {
+      watch_.tick(from * step, count_);
+      for (std::size_t i = from; i < to; ++i) try_query(search, i * step, k, probes);
+    });
+    const Found& f = found_[0];
     for (std::size_t i = 0; i < probes.size(); ++i) {
-      out[i] = possible == 0 ? 1.0F : static_cast<float>(hits[i]) / static_cast<float>(possible);
-      first[i] = queries == 0 ? 1.0F : static_cast<float>(first_hits[i]) / static_cast<float>(queries);
+      out[i] = f.possible == 0 ? 1.0F : static_cast<float>(f.hits[i]) / static_cast<float>(f.possible);
+      first[i] = f.queries == 0 ? 1.0F : static_cast<float>(f.first_hits[i]) / static_cast<float>(f.queries);
     }
+    crew_.barrier();
+  }
+
+  void try_query(Search& search, std::size_t q, std::uint32_t k, std::span<const std::uint32_t> probes) {
+    const Nearest& truth = nearest_[q];
+    const std::size_t want = std::min(k, truth.count);
+    if (want == 0) return;
+    const std::size_t n = space_.dims();
+    const float* query = queries_.data() + q * n;
+    const float squared = simd::kernels().inner_product(query, query, n);
+    const float bar = truth.distance[want - 1];
+    const float slack = 1e-5F * (std::abs(bar) + squared);
+    float estimates[kMostNeighbours];
+    Found& f = found_[0];
+    search.trace(query, probes, k, ids_[q], estimates,
+                 [&](std::size_t effort, std::span<const float> found, std::size_t count) {
+                   std::uint64_t hits = 0;
+                   for (std::size_t i = 0; i < std::min(count, want); ++i)
+                     hits += in_truth_units(found[i], squared) <= bar + slack ? 1 : 0;
+                   f.hits[effort] += hits;
+                   if (count > 0 && in_truth_units(found[0], squared) <= truth.distance[0] + slack) ++f.first_hits[effort];
+                 });
+    ++f.queries;
+    f.possible += want;
   }
 
   void measure(Calibration& result) {
@@ -230,10 +301,10 @@ class Calibrator {
       const std::size_t step = k > 10 ? kManyDivisor : 1;
       float recall[kCalibrationPoints], first[kCalibrationPoints];
       // A few queries tell how far it is worth going.
-      recalls(search, k, std::min(ids_.size(), kPilotQueries * step), step, {grid, points}, recall, first);
+      recalls(search, k, std::min(count_, kPilotQueries * step), step, {grid, points}, recall, first);
       std::size_t used = 1;
       while (used < points && recall[used - 1] < kEnoughRecall) ++used;
-      recalls(search, k, ids_.size(), step, {grid, used}, recall, first);
+      recalls(search, k, count_, step, {grid, used}, recall, first);
       for (std::size_t i = 0; i < used; ++i) result.curve[c][i] = {static_cast<float>(grid[i]), recall[i]};
       result.points[c] = static_cast<std::uint32_t>(used);
       if (c > 1) continue;
@@ -242,24 +313,38 @@ class Calibrator {
     }
   }
 
+  struct Picked {
+    std::size_t count;
+    std::uint64_t rows;
+  };
+
   PageStore& store_;
   const Space& space_;
+  base::Crew& crew_;
   quant::Watch& watch_;
   std::pmr::memory_resource& memory_;
+  std::size_t wanted_, count_ = 0;
   std::pmr::vector<NodeRef> leaves_;
-  std::pmr::vector<float> queries_;
-  std::pmr::vector<RowId> ids_;
-  std::pmr::vector<Truth> truth_;
-  std::pmr::vector<float> bars_;  // of truth_, side by side
+  base::Shared<Picked> picked_;
+  base::Shared<RowId> ids_;
+  base::Shared<float> queries_;
+  base::Shared<Nearest> nearest_;
+  base::Shared<Found> found_;
+  std::pmr::vector<Truth> truth_;  // by what this member has read
+  std::pmr::vector<float> bars_;   // of truth_, side by side
   LeafRows rows_;
   base::SplitMix64 random_{1};
 };
 
 }  // namespace
 
-Calibration calibrate(PageStore& store, const Space& space, std::size_t queries, quant::Watch& watch,
+Calibration calibrate(PageStore& store, const Space& space, std::size_t queries, base::Crew& crew, quant::Watch& watch,
                       std::pmr::memory_resource& memory) {
-  return Calibrator(store, space, watch, memory).run(queries);
+  return Calibrator(store, space, queries, crew, watch, memory).run();
+}
+
+std::size_t calibration_bytes(std::size_t dims, std::size_t queries, std::size_t members) noexcept {
+  return Calibrator::shared_bytes(dims, queries, members);
 }
 
 }  // namespace longbow::tree

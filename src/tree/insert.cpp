@@ -186,6 +186,7 @@ PageRef open_plain(PageStore& store, BlockId block) {
 
 struct SilentWatch final : quant::Watch {
   void tick(std::size_t, std::size_t) override {}
+  void pause() override {}
 };
 
 BlockId new_plain_page(PageStore& store) {

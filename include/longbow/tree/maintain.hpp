@@ -67,8 +67,11 @@ void visit_plain(PageStore& store, RowVisitor& visitor);
 // -- calibration
 
 // Searches up to `queries` of the index's own rows exactly and by probes, and returns the curves of recall. The rows of the
-// index are compared through their refine codes: no heap access.
-Calibration calibrate(PageStore& store, const Space& space, std::size_t queries, quant::Watch& watch,
+// index are compared through their refine codes: no heap access. All members of a crew call it together, each with its own
+// store, space and memory; all get the same curves.
+Calibration calibrate(PageStore& store, const Space& space, std::size_t queries, base::Crew& crew, quant::Watch& watch,
                       std::pmr::memory_resource& memory);
+// Bytes of the crew's memory that it takes.
+std::size_t calibration_bytes(std::size_t dims, std::size_t queries, std::size_t members) noexcept;
 
 }  // namespace longbow::tree
