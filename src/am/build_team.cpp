@@ -129,6 +129,8 @@ bool BuildTeam::start(Relation heap, const BuildShared& shared, int workers, Mem
   const auto members = static_cast<unsigned>(context_->nworkers_launched + 1);
   pg::publish_crew(&shared_->crew, members);
   crew_ = new (crew_memory_) pg::RegionCrew(&shared_->crew, 0, members, region_, plan.region_bytes);
+  ereport(DEBUG1, (errmsg_internal("longbow build: %d of %d parallel workers, training in %s", context_->nworkers_launched,
+                                   workers, plan.region_in_file ? "a file" : "shared memory")));
   return true;
 }
 
@@ -137,6 +139,10 @@ void BuildTeam::work_alone(const BuildShared& shared, MemoryContext context) {
   shared_ = &own_;
   shared_->sort_memory = maintenance_work_mem / 2;
   init_counters(shared_);
+  pg::call([&] {
+    ereport(DEBUG1, (errmsg_internal("longbow build: no parallel workers, training in %s",
+                                     shared.region_in_file ? "a file" : "memory")));
+  });
   if (shared.region_in_file) {
     region_ = pg::call([&] { return pg::map_temporary_file(shared.region_bytes, context); });
     crew_ = new (crew_memory_) pg::RegionCrew(&shared_->crew, 0, 1, region_, shared.region_bytes);
@@ -201,13 +207,8 @@ void work(dsm_segment* segment, shm_toc* toc, Relation heap, Relation index, Bui
 
 }  // namespace
 
-}  // namespace longbow::am
-
-extern "C" __attribute__((visibility("default"))) void longbow_build_worker(dsm_segment* segment, shm_toc* toc);
-
-// A parallel worker of an index build; found by name.
-extern "C" void longbow_build_worker(dsm_segment* segment, shm_toc* toc) {
-  using namespace longbow::am;  // NOLINT
+// A parallel worker's part.
+static void run_worker(dsm_segment* segment, shm_toc* toc) {
   auto* shared = static_cast<BuildShared*>(shm_toc_lookup(toc, kKeyShared, false));
   debug_query_string = static_cast<char*>(shm_toc_lookup(toc, kKeyQuery, false));
   pgstat_report_activity(STATE_RUNNING, debug_query_string);
@@ -224,3 +225,9 @@ extern "C" void longbow_build_worker(dsm_segment* segment, shm_toc* toc) {
   index_close(index, index_lock);
   table_close(heap, heap_lock);
 }
+
+}  // namespace longbow::am
+
+// Found by its name.
+extern "C" __attribute__((visibility("default"))) void longbow_build_worker(dsm_segment* segment, shm_toc* toc);
+extern "C" void longbow_build_worker(dsm_segment* segment, shm_toc* toc) { longbow::am::run_worker(segment, toc); }

@@ -12,8 +12,8 @@ namespace longbow::quant {
 namespace {
 
 constexpr std::size_t kFlatClusters = 256;   // up to here one product with all is as fast
-constexpr std::size_t kGroupClusters = 64;   // two panels
-constexpr std::size_t kProbes = 8;
+constexpr std::size_t kGroupClusters = 48;   // one to two panels
+constexpr std::size_t kMostProbes = 8, kLeastProbes = 4;
 constexpr int kIterations = 6;
 constexpr std::size_t kBatchRows = 1024;
 constexpr std::size_t kBatchBytes = 1 << 20;
@@ -21,8 +21,13 @@ constexpr std::size_t kBatchBytes = 1 << 20;
 // Groups by number of clusters: of two panels each, or of more once the centres would cost more than the groups.
 std::size_t group_count(std::size_t clusters) noexcept {
   if (clusters <= kFlatClusters) return 1;
-  const auto balanced = static_cast<std::size_t>(std::sqrt(static_cast<double>(clusters * kProbes)));
+  const auto balanced = static_cast<std::size_t>(std::sqrt(static_cast<double>(clusters * kMostProbes)));
   return std::min(clusters / kGroupClusters, balanced);
+}
+
+// A quarter of few groups.
+std::size_t probe_count(std::size_t groups) noexcept {
+  return std::min(groups, std::clamp(groups / 4, kLeastProbes, kMostProbes));
 }
 
 // Panels of all groups together, at most: each pads its last.
@@ -58,7 +63,7 @@ std::size_t GroupAssigner::shared_bytes(std::size_t clusters, std::size_t dims) 
 
 std::size_t GroupAssigner::row_work(std::size_t clusters, std::size_t dims) noexcept {
   const std::size_t groups = group_count(clusters);
-  return dims * (groups == 1 ? clusters : groups + kProbes * clusters / groups);
+  return dims * (groups == 1 ? clusters : groups + probe_count(groups) * clusters / groups);
 }
 
 GroupAssigner::GroupAssigner(const float* centroids, std::size_t clusters, std::size_t dims, base::Crew& crew,
@@ -66,7 +71,7 @@ GroupAssigner::GroupAssigner(const float* centroids, std::size_t clusters, std::
     : clusters_(clusters),
       dims_(dims),
       groups_(group_count(clusters)),
-      probes_(std::min(kProbes, groups_)),
+      probes_(probe_count(groups_)),
       batch_(batch_rows(dims)),
       top_(&memory),
       tile_(&memory),
@@ -135,8 +140,8 @@ void GroupAssigner::pick_groups(const float* rows, std::size_t count) {
   std::fill(at_.begin(), at_.end(), 0);
   const float* offset = top_offset_->data();
   for (std::size_t i = 0; i < count; ++i) {
-    float value[kProbes];
-    std::uint32_t group[kProbes];
+    float value[kMostProbes];
+    std::uint32_t group[kMostProbes];
     std::size_t kept = 0;
     const float* dot = top_.data() + i * stride;
     for (std::uint32_t g = 0; g < groups_; ++g) {

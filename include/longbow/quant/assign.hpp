@@ -35,7 +35,8 @@ class Assigner {
 // Compares a row with the centroids of the few groups nearest to it, so that the cost of a row grows with the square root
 // of the number of clusters. Few clusters are one group, compared whole.
 //
-// The result may be the second-best centroid: measured on GloVe words (3,274 clusters, 100 dimensions) for 1 row in 100.
+// The result may be the second-best centroid: for 3 rows in 100 on GloVe words (3,200 clusters, 100 dimensions; their mean
+// squared distance grows by 0.2 %), for 7 in 1,000 on Fashion-MNIST (935 clusters, 784 dimensions).
 class GroupAssigner {
  public:
   // The centroids must stay as they are: they are packed, but not copied.
