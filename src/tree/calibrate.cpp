@@ -21,6 +21,10 @@ namespace {
 constexpr std::size_t kMostNeighbours = 100;
 // Effort is raised until so many are found; beyond, more leaves tell nothing that a target needs.
 constexpr float kEnoughRecall = 0.996F;
+// Up to so many all queries are searched; beyond, where each costs most and differs least, one in kFewDivisor tells by how
+// much recall still grows. On GloVe that halves the time.
+constexpr float kFineRecall = 0.97F;
+constexpr std::size_t kFewDivisor = 4;
 constexpr std::size_t kPilotQueries = 32;
 // Recall of the 100 nearest averages over ten times as many rows a query: fewer queries give the same noise.
 constexpr std::size_t kManyDivisor = 4;
@@ -287,6 +291,29 @@ class Calibrator {
     f.possible += want;
   }
 
+  // How many of the points are worth measuring, by a few queries; ever further, so that few see all leaves.
+  std::size_t points_worth(Search& search, std::uint32_t k, std::size_t step, std::span<const std::uint32_t> probes,
+                           float* recall, float* first) {
+    const std::size_t end = std::min(count_, kPilotQueries * step);
+    for (std::size_t tried = probes.size() / 2 + 1;; tried = std::min(tried + 3, probes.size())) {
+      recalls(search, k, end, step, probes.first(tried), recall, first);
+      std::size_t used = 1;
+      while (used < tried && recall[used - 1] < kEnoughRecall) ++used;
+      if (recall[used - 1] >= kEnoughRecall || tried == probes.size()) return used;
+    }
+  }
+
+  // Continues curves that are known up to `from` points, by what fewer queries gain beyond.
+  void extend(Search& search, std::uint32_t k, std::size_t step, std::span<const std::uint32_t> probes, std::size_t from,
+              float* recall, float* first) {
+    float few[kCalibrationPoints], few_first[kCalibrationPoints];
+    recalls(search, k, count_, step, probes, few, few_first);
+    for (std::size_t i = from; i < probes.size(); ++i) {
+      recall[i] = std::min(1.0F, recall[from - 1] + few[i] - few[from - 1]);
+      first[i] = std::min(1.0F, first[from - 1] + few_first[i] - few_first[from - 1]);
+    }
+  }
+
   void measure(Calibration& result) {
     Search search(store_, space_, memory_);
     const auto most = static_cast<std::uint32_t>(leaves_.size());
@@ -300,11 +327,11 @@ class Calibrator {
       const std::uint32_t k = kCalibrationK[c];
       const std::size_t step = k > 10 ? kManyDivisor : 1;
       float recall[kCalibrationPoints], first[kCalibrationPoints];
-      // A few queries tell how far it is worth going.
-      recalls(search, k, std::min(count_, kPilotQueries * step), step, {grid, points}, recall, first);
-      std::size_t used = 1;
-      while (used < points && recall[used - 1] < kEnoughRecall) ++used;
-      recalls(search, k, count_, step, {grid, used}, recall, first);
+      const std::size_t used = points_worth(search, k, step, {grid, points}, recall, first);
+      std::size_t fine = 1;
+      while (fine < used && recall[fine - 1] < kFineRecall) ++fine;
+      recalls(search, k, count_, step, {grid, fine}, recall, first);
+      if (used > fine) extend(search, k, step * kFewDivisor, {grid, used}, fine, recall, first);
       for (std::size_t i = 0; i < used; ++i) result.curve[c][i] = {static_cast<float>(grid[i]), recall[i]};
       result.points[c] = static_cast<std::uint32_t>(used);
       if (c > 1) continue;
