@@ -176,7 +176,8 @@ void add_all() {
   for (int tier = 0; tier <= static_cast<int>(detected_tier()); ++tier)
     add_table(tier_name(static_cast<Tier>(tier)), &kernels_of(static_cast<Tier>(tier)));
 #if defined(__x86_64__)
-  if (&kernels_of(detected_tier()) == &kAvx512VnniKernels) add_table("avx512-without-vnni", &kAvx512Kernels);
+  if (const Kernels* best = &kernels_of(detected_tier()); best == &kAvx512VnniKernels || best == &kAvx512PopcntKernels)
+    add_table("avx512-without-vnni", &kAvx512Kernels);
   if (detected_tier() >= Tier::sse42) add("fma_peak/sse4.2", peak_sse42);
   if (detected_tier() >= Tier::avx2) add("fma_peak/avx2", peak_avx2);
   if (detected_tier() >= Tier::avx512) add("fma_peak/avx512", peak_avx512);
