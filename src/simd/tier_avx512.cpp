@@ -159,10 +159,10 @@ LB_OP B count(B v) {
 }
 LB_OP B counts_add(B a, B b) { return _mm512_add_epi64(a, b); }
 LB_OP std::uint64_t counts_total(B v) {
-  std::uint64_t lanes[8], sum = 0;
-  _mm512_storeu_si512(lanes, v);
-  for (const std::uint64_t lane : lanes) sum += lane;
-  return sum;
+  const __m256i half =
+      _mm256_add_epi64(_mm512_maskz_extracti64x4_epi64(0xf, v, 0), _mm512_maskz_extracti64x4_epi64(0xf, v, 1));
+  const __m128i two = _mm_add_epi64(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+  return static_cast<std::uint64_t>(_mm_cvtsi128_si64(two)) + static_cast<std::uint64_t>(_mm_extract_epi64(two, 1));
 }
 
 #include "simd/tier.inc"
