@@ -2,6 +2,7 @@
 // bytes are counted.
 #include "longbow/simd/kernels.hpp"
 #include "pg/boundary.hpp"
+#include "pg/compat.hpp"
 
 extern "C" {
 #include "utils/varbit.h"
