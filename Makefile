@@ -3,7 +3,7 @@ EXTENSION = longbow
 MODULE_big = longbow
 DATA = sql/longbow--0.1.0.sql
 
-PURE_FLOORS = base mem simd stats quant tree wal
+PURE_FLOORS = base mem simd format stats quant tree wal
 GLUE_FLOORS = pg types am
 PURE_SRCS = $(sort $(wildcard $(PURE_FLOORS:%=src/%/*.cpp)))
 GLUE_SRCS = $(sort $(wildcard $(GLUE_FLOORS:%=src/%/*.cpp))) src/module.cpp
@@ -12,7 +12,7 @@ OBJS = $(PURE_SRCS:.cpp=.o) $(GLUE_SRCS:.cpp=.o)
 PG_CONFIG ?= pg_config
 
 # What the build needs beyond the compiler, each with the Debian package that has it.
-ifeq ($(filter quickstart check bench clean distclean format lint unit bench-%,$(MAKECMDGOALS)),)
+ifeq ($(filter quickstart check check-all fuzz bench clean distclean format lint unit bench-%,$(MAKECMDGOALS)),)
 ifeq ($(shell command -v $(PG_CONFIG)),)
 $(error $(PG_CONFIG) not found: install postgresql-server-dev-all, or name it with PG_CONFIG=)
 endif
@@ -30,7 +30,7 @@ SHLIB_LINK = -luring -lsnappy -lstdc++
 EXTRA_CLEAN = $(OBJS:.o=.d) build
 override with_llvm = no
 
-ifneq ($(filter-out unit quickstart check bench bench-% format lint distclean,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out unit quickstart check check-all fuzz bench bench-% format lint distclean,$(or $(MAKECMDGOALS),all)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 endif
@@ -57,6 +57,13 @@ ifneq ($(filter check,$(MAKECMDGOALS)),)
 check:
 	scripts/check
 endif
+# All tests, with inputs of the types for five minutes by libFuzzer and 100,000 by SQL.
+check-all:
+	LONGBOW_FUZZ_SECONDS=300 LONGBOW_FUZZ_INPUTS=100000 scripts/check
+# Inputs of the types by libFuzzer alone: make fuzz FUZZ_SECONDS=600
+FUZZ_SECONDS = 60
+fuzz:
+	scripts/check-fuzz $(FUZZ_SECONDS)
 bench:
 	bench/ann
 format:
@@ -64,4 +71,4 @@ format:
 lint:
 	scripts/lint
 
-.PHONY: unit quickstart check bench format lint
+.PHONY: unit quickstart check check-all fuzz bench format lint

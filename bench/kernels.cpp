@@ -1,14 +1,20 @@
 // Speed of the kernels of every tier this CPU runs, on data that stays in the L2 cache.
 //   g++ -std=c++20 -O3 -Iinclude -Isrc bench/kernels.cpp src/simd/*.cpp -lbenchmark -lpthread -o build/kernels
-// fma_peak is a loop of independent multiply-adds in registers: what the core can do, for comparing the packed kernels.
+// At the end a table sets the kernels on halves, bytes and bits against what bounds them: the L2 cache's bandwidth and
+// their instructions' (kernels_limits.hpp), whichever is less, and against the scalar tier; "-" where no limit is
+// known. fma_peak is a loop of independent multiply-adds in registers: what the core can do, for comparing the packed
+// kernels.
 #include "longbow/simd/kernels.hpp"
 
 #include <benchmark/benchmark.h>
 
+#include <cstdio>
+#include <map>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "kernels_limits.hpp"
 #include "simd/tiers.hpp"
 
 namespace longbow::simd {
@@ -49,6 +55,49 @@ void distance(benchmark::State& state, float (*kernel)(const float*, const float
     benchmark::DoNotOptimize(sum);
   }
   report_rows(state, rows, rows * dims * sizeof(float));
+}
+
+std::vector<Half> random_halves(std::size_t n) {
+  std::vector<Half> values(n);
+  const std::vector<float> floats = random_floats(n);
+  for (std::size_t i = 0; i < n; ++i) values[i] = base::to_half(floats[i]);
+  return values;
+}
+
+// Runs a kernel of rows of halves against one query; sum takes what it gives.
+template <class Kernel>
+void halves(benchmark::State& state, Kernel kernel, std::size_t dims) {
+  const std::size_t rows = kCacheBytes / (dims * sizeof(Half));
+  const std::vector<Half> data = random_halves(rows * dims), query = random_halves(dims);
+  for (auto step : state)
+    for (std::size_t row = 0; row < rows; ++row)
+      benchmark::DoNotOptimize(kernel(&data[row * dims], query.data(), dims));
+  report_rows(state, rows, rows * dims * sizeof(Half));
+}
+
+void from_f16(benchmark::State& state, const Kernels* table, std::size_t dims) {
+  const std::size_t rows = kCacheBytes / (dims * sizeof(Half));
+  const std::vector<Half> data = random_halves(rows * dims);
+  std::vector<float> out(dims);
+  for (auto step : state)
+    for (std::size_t row = 0; row < rows; ++row) {
+      table->from_f16(&data[row * dims], out.data(), dims);
+      benchmark::ClobberMemory();
+    }
+  report_rows(state, rows, rows * dims * sizeof(Half));
+}
+
+// Runs a kernel on rows of bits against one query.
+template <class Kernel>
+void bits(benchmark::State& state, Kernel kernel, std::size_t bytes) {
+  const std::size_t rows = kCacheBytes / bytes;
+  const auto data = random_bytes<std::uint8_t>(rows * bytes, 0, 255), query = random_bytes<std::uint8_t>(bytes, 0, 255);
+  for (auto step : state)
+    for (std::size_t row = 0; row < rows; ++row) {
+      auto result = kernel(&data[row * bytes], query.data(), bytes);
+      benchmark::DoNotOptimize(result);
+    }
+  report_rows(state, rows, rows * bytes);
 }
 
 void refine(benchmark::State& state, const Kernels* table, std::size_t dims) {
@@ -165,23 +214,103 @@ void add_table(const std::string& tier, const Kernels* table) {
     for (const unsigned bits : {1u, 4u, 8u})
       add(std::string("block_l1_").append(std::to_string(bits)) + end, block_l1, table, bits, dims);
     add("refine_l2" + end, refine, table, dims);
+    add("l2_f16" + end, halves<decltype(table->l2_squared_f16)>, table->l2_squared_f16, dims);
+    add("ip_f16" + end, halves<decltype(table->inner_product_f16)>, table->inner_product_f16, dims);
+    add("l1_f16" + end, halves<decltype(table->l1_f16)>, table->l1_f16, dims);
+    add("from_f16" + end, from_f16, table, dims);
     add("grid_sums" + end, encode, table, dims);
     add("nearest" + end, nearest, table, dims == 100 ? 2048 : 512, dims);
+  }
+  for (const std::size_t count : {std::size_t{1024}, std::size_t{16000}}) {
+    const std::string end = std::string("/").append(std::to_string(count)).append("bit/").append(tier);
+    add("hamming" + end, bits<decltype(table->hamming)>, table->hamming, count / 8);
+    add("jaccard" + end, bits<decltype(table->jaccard)>, table->jaccard, count / 8);
   }
   for (const std::size_t n : {std::size_t{128}, std::size_t{1024}})
     add(std::string("hadamard/").append(std::to_string(n)).append("/") + tier, hadamard, table, n);
 }
 
+#if defined(__x86_64__)
+void add_limits() {
+  constexpr std::size_t kMemoryBytes = std::size_t{512} << 20;  // beyond most last-level caches
+  const Tier best = detected_tier();
+  const auto read = best == Tier::avx512 ? read_avx512 : best == Tier::avx2 ? read_avx2 : read_sse;
+  add("read_memory", read_bandwidth, read, kMemoryBytes);
+  add("read_L2/scalar", read_bandwidth, read_sse, kCacheBytes);
+  add("read_L2/sse4.2", read_bandwidth, read_sse, kCacheBytes);
+  if (best >= Tier::avx2) {
+    add("read_L2/avx2", read_bandwidth, read_avx2, kCacheBytes);
+    add("l2_f16_limit/avx2", l2_f16_limit_avx2);
+    add("refine_l2_limit/avx2", refine_limit_avx2);
+    add("hamming_limit/avx2", hamming_limit_avx2);
+    add("jaccard_limit/avx2", jaccard_limit_avx2);
+    add("fma_peak/avx2", peak_avx2);
+  }
+  if (best >= Tier::avx512) {
+    add("read_L2/avx512", read_bandwidth, read_avx512, kCacheBytes);
+    add("l2_f16_limit/avx512", l2_f16_limit_avx512);
+    add("refine_l2_limit/avx512", refine_limit_avx512);
+    add("fma_peak/avx512", peak_avx512);
+  }
+  if (&kernels_of(best) == &kAvx512PopcntKernels) {
+    add("hamming_limit/avx512", hamming_limit_avx512);
+    add("jaccard_limit/avx512", jaccard_limit_avx512);
+  }
+  if (best >= Tier::sse42) add("fma_peak/sse4.2", peak_sse42);
+}
+#endif
+
 void add_all() {
+#if defined(__x86_64__)
+  add_limits();
+#endif
   for (int tier = 0; tier <= static_cast<int>(detected_tier()); ++tier)
     add_table(tier_name(static_cast<Tier>(tier)), &kernels_of(static_cast<Tier>(tier)));
 #if defined(__x86_64__)
-  if (&kernels_of(detected_tier()) == &kAvx512VnniKernels) add_table("avx512-without-vnni", &kAvx512Kernels);
-  if (detected_tier() >= Tier::sse42) add("fma_peak/sse4.2", peak_sse42);
-  if (detected_tier() >= Tier::avx2) add("fma_peak/avx2", peak_avx2);
-  if (detected_tier() >= Tier::avx512) add("fma_peak/avx512", peak_avx512);
+  const Kernels* best = &kernels_of(detected_tier());
+  if (best == &kAvx512PopcntKernels) add_table("avx512-without-vpopcntdq", &kAvx512VnniKernels);
+  if (best == &kAvx512PopcntKernels || best == &kAvx512VnniKernels) add_table("avx512-without-vnni", &kAvx512Kernels);
 #endif
 }
+
+// Keeps bytes/s by name (the median of repetitions), besides printing what Google Benchmark prints.
+class Collector : public benchmark::ConsoleReporter {
+ public:
+  void ReportRuns(const std::vector<Run>& runs) override {
+    ConsoleReporter::ReportRuns(runs);
+    for (const Run& run : runs) {
+      const auto rate = run.counters.find("bytes_per_second");
+      if (rate == run.counters.end() || (run.run_type == Run::RT_Aggregate && run.aggregate_name != "median")) continue;
+      rates_[run.run_name.function_name] = rate->second.value;
+    }
+  }
+
+  void print_against_limits() const {
+    std::printf("\n%-40s %8s %8s %8s %9s %9s\n", "kernel", "GB/s", "L2 GB/s", "limit", "of lesser", "x scalar");
+    for (const auto& [name, rate] : rates_) {
+      const std::string kernel = name.substr(0, name.find('/')), tier = name.substr(name.rfind('/') + 1);
+      const bool wanted = kernel.find("f16") != std::string::npos || kernel == "hamming" || kernel == "jaccard" ||
+                          kernel.starts_with("refine") || kernel == "block_dot_8";
+      if (!wanted || kernel.ends_with("limit") || tier == "scalar") continue;
+      const std::string set = tier.substr(0, tier.find('-'));
+      const std::string mix = kernel == "ip_f16" || kernel == "l1_f16" ? "l2_f16" : kernel;
+      const double cache = rate_of("read_L2/" + set);
+      const double limit = tier == set ? rate_of(mix + "_limit/" + set) : 0;
+      const double lesser = limit > 0 && limit < cache ? limit : cache;
+      const double scalar = rate_of(name.substr(0, name.rfind('/')) + "/scalar");
+      std::printf("%-40s %8.1f %8.1f %8s %8.0f%% %9.1f\n", name.c_str(), rate / 1e9, cache / 1e9,
+                  limit > 0 ? std::to_string(limit / 1e9).substr(0, 6).c_str() : "-", 100 * rate / lesser,
+                  rate / scalar);
+    }
+  }
+
+ private:
+  double rate_of(const std::string& name) const {
+    const auto found = rates_.find(name);
+    return found == rates_.end() ? 0 : found->second;
+  }
+  std::map<std::string, double> rates_;
+};
 
 }  // namespace
 }  // namespace longbow::simd
@@ -189,5 +318,7 @@ void add_all() {
 int main(int count, char** arguments) {
   longbow::simd::add_all();
   benchmark::Initialize(&count, arguments);
-  benchmark::RunSpecifiedBenchmarks();
+  longbow::simd::Collector collector;
+  benchmark::RunSpecifiedBenchmarks(&collector);
+  collector.print_against_limits();
 }

@@ -331,6 +331,633 @@ CREATE OPERATOR CLASS vector_ops
 COMMENT ON OPERATOR CLASS vector_ops USING hash IS 'equality of vectors, for hash joins and grouping; -0 equals 0';
 COMMENT ON OPERATOR FAMILY vector_ops USING hash IS 'equality of vectors';
 
+-- == type halfvec ==
+
+CREATE TYPE halfvec;
+
+CREATE FUNCTION halfvec_in(cstring, oid, integer) RETURNS halfvec
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION halfvec_in(cstring, oid, integer) IS 'text input of halfvec: [1,2,3]; elements are rounded to the nearest half';
+
+CREATE FUNCTION halfvec_out(halfvec) RETURNS cstring
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_out' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION halfvec_out(halfvec) IS 'text output of halfvec, with the fewest digits that read back as the same 4-byte float';
+
+CREATE FUNCTION halfvec_typmod_in(cstring[]) RETURNS integer
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_typmod_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION halfvec_typmod_in(cstring[]) IS 'type modifier of halfvec: the number of dimensions, 1 to 16000';
+
+CREATE FUNCTION halfvec_recv(internal, oid, integer) RETURNS halfvec
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_recv' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION halfvec_recv(internal, oid, integer) IS 'binary input of halfvec: int16 dimensions, int16 zero, then the elements as binary16';
+
+CREATE FUNCTION halfvec_send(halfvec) RETURNS bytea
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_send' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION halfvec_send(halfvec) IS 'binary output of halfvec: int16 dimensions, int16 zero, then the elements as binary16';
+
+CREATE TYPE halfvec (
+  INPUT = halfvec_in,
+  OUTPUT = halfvec_out,
+  TYPMOD_IN = halfvec_typmod_in,
+  RECEIVE = halfvec_recv,
+  SEND = halfvec_send,
+  STORAGE = external
+);
+COMMENT ON TYPE halfvec IS 'vector of 1 to 16000 finite 2-byte floats (IEEE binary16, up to 65504); halfvec(n) holds exactly n';
+
+-- == halfvec: distances ==
+
+CREATE FUNCTION l2_distance(halfvec, halfvec) RETURNS float8
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_l2_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION l2_distance(halfvec, halfvec) IS 'Euclidean distance, at least 0; different dimensions are an error (22000)';
+
+CREATE FUNCTION inner_product(halfvec, halfvec) RETURNS float8
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION inner_product(halfvec, halfvec) IS 'inner product; different dimensions are an error (22000)';
+
+CREATE FUNCTION cosine_distance(halfvec, halfvec) RETURNS float8
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_cosine_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cosine_distance(halfvec, halfvec) IS '1 - cosine similarity, from 0 to 2; NaN if a halfvec is zero; different dimensions are an error (22000)';
+
+CREATE FUNCTION l1_distance(halfvec, halfvec) RETURNS float8
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_l1_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION l1_distance(halfvec, halfvec) IS 'taxicab distance, at least 0; different dimensions are an error (22000)';
+
+CREATE FUNCTION halfvec_l2_squared_distance(halfvec, halfvec) RETURNS float8
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_l2_squared_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION halfvec_l2_squared_distance(halfvec, halfvec) IS 'square of the Euclidean distance; different dimensions are an error (22000)';
+
+CREATE FUNCTION halfvec_negative_inner_product(halfvec, halfvec) RETURNS float8
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_negative_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION halfvec_negative_inner_product(halfvec, halfvec) IS 'inner product with its sign changed, so that less is nearer; different dimensions are an error (22000)';
+
+CREATE FUNCTION halfvec_spherical_distance(halfvec, halfvec) RETURNS float8
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_spherical_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION halfvec_spherical_distance(halfvec, halfvec) IS 'angle between unit halfvecs in half turns, from 0 to 1; different dimensions are an error (22000)';
+
+-- == halfvec: properties and parts ==
+
+CREATE FUNCTION vector_dims(halfvec) RETURNS integer
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_dims' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_dims(halfvec) IS 'number of dimensions, 1 to 16000';
+
+CREATE FUNCTION l2_norm(halfvec) RETURNS float8
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_norm' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION l2_norm(halfvec) IS 'Euclidean norm';
+
+CREATE FUNCTION l2_normalize(halfvec) RETURNS halfvec
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_l2_normalize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION l2_normalize(halfvec) IS 'halfvec divided by its Euclidean norm; a zero halfvec stays zero';
+
+CREATE FUNCTION binary_quantize(halfvec) RETURNS bit
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_binary_quantize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION binary_quantize(halfvec) IS 'one bit an element: 1 where it is greater than 0';
+
+CREATE FUNCTION subvector(halfvec, integer, integer) RETURNS halfvec
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_subvector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION subvector(halfvec, integer, integer) IS 'elements from the second argument on, counted from 1, at most as many as the third; none is an error (22000)';
+
+-- == halfvec: arithmetic ==
+
+CREATE FUNCTION halfvec_add(halfvec, halfvec) RETURNS halfvec
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_add' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION halfvec_add(halfvec, halfvec) IS 'sum, element by element; an element out of range is an error (22003)';
+
+CREATE FUNCTION halfvec_sub(halfvec, halfvec) RETURNS halfvec
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_sub' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION halfvec_sub(halfvec, halfvec) IS 'difference, element by element; an element out of range is an error (22003)';
+
+CREATE FUNCTION halfvec_mul(halfvec, halfvec) RETURNS halfvec
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_mul' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION halfvec_mul(halfvec, halfvec) IS 'product, element by element; an element out of range, or a product that underflows to 0, is an error (22003)';
+
+CREATE FUNCTION halfvec_concat(halfvec, halfvec) RETURNS halfvec
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_concat' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION halfvec_concat(halfvec, halfvec) IS 'elements of the first halfvec, then those of the second; over 16000 is an error (54000)';
+
+-- == halfvec: comparison ==
+
+CREATE FUNCTION halfvec_lt(halfvec, halfvec) RETURNS boolean
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_lt' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION halfvec_lt(halfvec, halfvec) IS 'whether the first halfvec is less than the second, element by element and then by length';
+
+CREATE FUNCTION halfvec_le(halfvec, halfvec) RETURNS boolean
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_le' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION halfvec_le(halfvec, halfvec) IS 'whether the first halfvec is less than or equal to the second, element by element and then by length';
+
+CREATE FUNCTION halfvec_eq(halfvec, halfvec) RETURNS boolean
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_eq' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION halfvec_eq(halfvec, halfvec) IS 'whether the first halfvec equals the second, element by element and then by length';
+
+CREATE FUNCTION halfvec_ne(halfvec, halfvec) RETURNS boolean
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_ne' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION halfvec_ne(halfvec, halfvec) IS 'whether the first halfvec differs from the second, element by element and then by length';
+
+CREATE FUNCTION halfvec_ge(halfvec, halfvec) RETURNS boolean
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_ge' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION halfvec_ge(halfvec, halfvec) IS 'whether the first halfvec is greater than or equal to the second, element by element and then by length';
+
+CREATE FUNCTION halfvec_gt(halfvec, halfvec) RETURNS boolean
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_gt' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION halfvec_gt(halfvec, halfvec) IS 'whether the first halfvec is greater than the second, element by element and then by length';
+
+CREATE FUNCTION halfvec_cmp(halfvec, halfvec) RETURNS integer
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_cmp' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION halfvec_cmp(halfvec, halfvec) IS 'order of two halfvecs: -1, 0 or 1';
+
+CREATE FUNCTION hash_halfvec(halfvec) RETURNS integer
+  AS 'MODULE_PATHNAME', 'longbow_hash_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION hash_halfvec(halfvec) IS 'hash of a halfvec; equal halfvecs hash equally';
+
+CREATE FUNCTION hash_halfvec_extended(halfvec, bigint) RETURNS bigint
+  AS 'MODULE_PATHNAME', 'longbow_hash_halfvec_extended' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION hash_halfvec_extended(halfvec, bigint) IS '64-bit hash of a halfvec with a seed; equal halfvecs hash equally';
+
+-- == halfvec: aggregates ==
+
+CREATE FUNCTION halfvec_accum(double precision[], halfvec) RETURNS double precision[]
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_accum' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION halfvec_accum(double precision[], halfvec) IS 'transition function of avg(halfvec): state {rows, sums ...}, started with {0}';
+
+CREATE FUNCTION halfvec_combine(double precision[], double precision[]) RETURNS double precision[]
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_combine' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION halfvec_combine(double precision[], double precision[]) IS 'merges two states of avg(halfvec)';
+
+CREATE FUNCTION halfvec_avg(double precision[]) RETURNS halfvec
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_avg' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION halfvec_avg(double precision[]) IS 'final function of avg(halfvec): NULL for a state without rows';
+
+CREATE AGGREGATE avg(halfvec) (
+  SFUNC = halfvec_accum,
+  STYPE = double precision[],
+  FINALFUNC = halfvec_avg,
+  COMBINEFUNC = halfvec_combine,
+  INITCOND = '{0}',
+  PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE avg(halfvec) IS 'mean, element by element, summed in float8; different dimensions are an error (22000)';
+
+CREATE AGGREGATE sum(halfvec) (
+  SFUNC = halfvec_add,
+  STYPE = halfvec,
+  COMBINEFUNC = halfvec_add,
+  PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE sum(halfvec) IS 'sum, element by element, rounded to halves row by row; an element out of range is an error (22003)';
+
+-- == halfvec: casts ==
+
+CREATE FUNCTION halfvec(halfvec, integer, boolean) RETURNS halfvec
+  AS 'MODULE_PATHNAME', 'longbow_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION halfvec(halfvec, integer, boolean) IS 'requires the number of dimensions that the type modifier names';
+
+CREATE FUNCTION array_to_halfvec(integer[], integer, boolean) RETURNS halfvec
+  AS 'MODULE_PATHNAME', 'longbow_array_to_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION array_to_halfvec(integer[], integer, boolean) IS 'array of one dimension without nulls, NaN or infinities to halfvec';
+
+CREATE FUNCTION array_to_halfvec(real[], integer, boolean) RETURNS halfvec
+  AS 'MODULE_PATHNAME', 'longbow_array_to_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION array_to_halfvec(real[], integer, boolean) IS 'array of one dimension without nulls, NaN or infinities to halfvec';
+
+CREATE FUNCTION array_to_halfvec(double precision[], integer, boolean) RETURNS halfvec
+  AS 'MODULE_PATHNAME', 'longbow_array_to_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION array_to_halfvec(double precision[], integer, boolean) IS 'array of one dimension without nulls, NaN or infinities to halfvec';
+
+CREATE FUNCTION array_to_halfvec(numeric[], integer, boolean) RETURNS halfvec
+  AS 'MODULE_PATHNAME', 'longbow_array_to_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION array_to_halfvec(numeric[], integer, boolean) IS 'array of one dimension without nulls, NaN or infinities to halfvec';
+
+CREATE FUNCTION halfvec_to_float4(halfvec, integer, boolean) RETURNS real[]
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_to_float4' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION halfvec_to_float4(halfvec, integer, boolean) IS 'elements of a halfvec as an array';
+
+CREATE FUNCTION halfvec_to_vector(halfvec, integer, boolean) RETURNS vector
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_to_vector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION halfvec_to_vector(halfvec, integer, boolean) IS 'elements of a halfvec as 4-byte floats, which is exact';
+
+CREATE FUNCTION vector_to_halfvec(vector, integer, boolean) RETURNS halfvec
+  AS 'MODULE_PATHNAME', 'longbow_vector_to_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_to_halfvec(vector, integer, boolean) IS 'elements of a vector rounded to the nearest half; one that rounds to infinity is an error (22003)';
+
+CREATE CAST (halfvec AS halfvec) WITH FUNCTION halfvec(halfvec, integer, boolean) AS IMPLICIT;
+COMMENT ON CAST (halfvec AS halfvec) IS 'applies a type modifier; another number of dimensions is an error (22000)';
+
+CREATE CAST (halfvec AS vector) WITH FUNCTION halfvec_to_vector(halfvec, integer, boolean) AS ASSIGNMENT;
+COMMENT ON CAST (halfvec AS vector) IS 'elements as 4-byte floats, which is exact';
+
+CREATE CAST (vector AS halfvec) WITH FUNCTION vector_to_halfvec(vector, integer, boolean) AS IMPLICIT;
+COMMENT ON CAST (vector AS halfvec) IS 'elements rounded to the nearest half; one that rounds to infinity is an error (22003)';
+
+CREATE CAST (halfvec AS real[]) WITH FUNCTION halfvec_to_float4(halfvec, integer, boolean) AS ASSIGNMENT;
+COMMENT ON CAST (halfvec AS real[]) IS 'elements as an array';
+
+CREATE CAST (integer[] AS halfvec) WITH FUNCTION array_to_halfvec(integer[], integer, boolean) AS ASSIGNMENT;
+COMMENT ON CAST (integer[] AS halfvec) IS 'elements rounded to halves; nulls (22004), NaN and infinities (22000), and values that round to infinity (22003) are errors';
+
+CREATE CAST (real[] AS halfvec) WITH FUNCTION array_to_halfvec(real[], integer, boolean) AS ASSIGNMENT;
+COMMENT ON CAST (real[] AS halfvec) IS 'elements rounded to halves; nulls (22004), NaN and infinities (22000), and values that round to infinity (22003) are errors';
+
+CREATE CAST (double precision[] AS halfvec) WITH FUNCTION array_to_halfvec(double precision[], integer, boolean) AS ASSIGNMENT;
+COMMENT ON CAST (double precision[] AS halfvec) IS 'elements rounded to halves; nulls (22004), NaN and infinities (22000), and values that round to infinity (22003) are errors';
+
+CREATE CAST (numeric[] AS halfvec) WITH FUNCTION array_to_halfvec(numeric[], integer, boolean) AS ASSIGNMENT;
+COMMENT ON CAST (numeric[] AS halfvec) IS 'elements rounded to halves; nulls (22004), NaN and infinities (22000), and values that round to infinity (22003) are errors';
+
+-- == halfvec: operators ==
+
+CREATE OPERATOR <-> (
+  LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = l2_distance,
+  COMMUTATOR = <->
+);
+COMMENT ON OPERATOR <-> (halfvec, halfvec) IS 'Euclidean distance';
+
+CREATE OPERATOR <#> (
+  LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = halfvec_negative_inner_product,
+  COMMUTATOR = <#>
+);
+COMMENT ON OPERATOR <#> (halfvec, halfvec) IS 'inner product with its sign changed, so that less is nearer';
+
+CREATE OPERATOR <=> (
+  LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = cosine_distance,
+  COMMUTATOR = <=>
+);
+COMMENT ON OPERATOR <=> (halfvec, halfvec) IS 'cosine distance: 1 - cosine similarity';
+
+CREATE OPERATOR <+> (
+  LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = l1_distance,
+  COMMUTATOR = <+>
+);
+COMMENT ON OPERATOR <+> (halfvec, halfvec) IS 'taxicab distance';
+
+CREATE OPERATOR + (
+  LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = halfvec_add,
+  COMMUTATOR = +
+);
+COMMENT ON OPERATOR + (halfvec, halfvec) IS 'sum, element by element';
+
+CREATE OPERATOR - (
+  LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = halfvec_sub
+);
+COMMENT ON OPERATOR - (halfvec, halfvec) IS 'difference, element by element';
+
+CREATE OPERATOR * (
+  LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = halfvec_mul,
+  COMMUTATOR = *
+);
+COMMENT ON OPERATOR * (halfvec, halfvec) IS 'product, element by element';
+
+CREATE OPERATOR || (
+  LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = halfvec_concat
+);
+COMMENT ON OPERATOR || (halfvec, halfvec) IS 'concatenation';
+
+CREATE OPERATOR < (
+  LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = halfvec_lt,
+  COMMUTATOR = >, NEGATOR = >=,
+  RESTRICT = scalarltsel, JOIN = scalarltjoinsel
+);
+COMMENT ON OPERATOR < (halfvec, halfvec) IS 'less than';
+
+CREATE OPERATOR <= (
+  LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = halfvec_le,
+  COMMUTATOR = >=, NEGATOR = >,
+  RESTRICT = scalarlesel, JOIN = scalarlejoinsel
+);
+COMMENT ON OPERATOR <= (halfvec, halfvec) IS 'less than or equal';
+
+CREATE OPERATOR = (
+  LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = halfvec_eq,
+  COMMUTATOR = =, NEGATOR = <>,
+  RESTRICT = eqsel, JOIN = eqjoinsel,
+  HASHES, MERGES
+);
+COMMENT ON OPERATOR = (halfvec, halfvec) IS 'equal';
+
+CREATE OPERATOR <> (
+  LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = halfvec_ne,
+  COMMUTATOR = <>, NEGATOR = =,
+  RESTRICT = neqsel, JOIN = neqjoinsel
+);
+COMMENT ON OPERATOR <> (halfvec, halfvec) IS 'not equal';
+
+CREATE OPERATOR >= (
+  LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = halfvec_ge,
+  COMMUTATOR = <=, NEGATOR = <,
+  RESTRICT = scalargesel, JOIN = scalargejoinsel
+);
+COMMENT ON OPERATOR >= (halfvec, halfvec) IS 'greater than or equal';
+
+CREATE OPERATOR > (
+  LEFTARG = halfvec, RIGHTARG = halfvec, FUNCTION = halfvec_gt,
+  COMMUTATOR = <, NEGATOR = <=,
+  RESTRICT = scalargtsel, JOIN = scalargtjoinsel
+);
+COMMENT ON OPERATOR > (halfvec, halfvec) IS 'greater than';
+
+-- == halfvec: operator classes for sorting and hashing ==
+
+CREATE OPERATOR CLASS halfvec_ops
+  DEFAULT FOR TYPE halfvec USING btree AS
+  OPERATOR 1 <,
+  OPERATOR 2 <=,
+  OPERATOR 3 =,
+  OPERATOR 4 >=,
+  OPERATOR 5 >,
+  FUNCTION 1 halfvec_cmp(halfvec, halfvec);
+COMMENT ON OPERATOR CLASS halfvec_ops USING btree IS 'order of halfvecs: element by element, then by length';
+COMMENT ON OPERATOR FAMILY halfvec_ops USING btree IS 'order of halfvecs';
+
+CREATE OPERATOR CLASS halfvec_ops
+  DEFAULT FOR TYPE halfvec USING hash AS
+  OPERATOR 1 =,
+  FUNCTION 1 hash_halfvec(halfvec),
+  FUNCTION 2 hash_halfvec_extended(halfvec, bigint);
+COMMENT ON OPERATOR CLASS halfvec_ops USING hash IS 'equality of halfvecs, for hash joins and grouping; -0 equals 0';
+COMMENT ON OPERATOR FAMILY halfvec_ops USING hash IS 'equality of halfvecs';
+
+-- == bit: distances ==
+
+CREATE FUNCTION hamming_distance(bit, bit) RETURNS float8
+  AS 'MODULE_PATHNAME', 'longbow_hamming_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION hamming_distance(bit, bit) IS 'number of bits that differ; different lengths are an error (22000)';
+
+CREATE FUNCTION jaccard_distance(bit, bit) RETURNS float8
+  AS 'MODULE_PATHNAME', 'longbow_jaccard_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION jaccard_distance(bit, bit) IS '1 - bits set in both / bits set in either, from 0 to 1; 1 if no bit is set in both; different lengths are an error (22000)';
+
+CREATE OPERATOR <~> (
+  LEFTARG = bit, RIGHTARG = bit, FUNCTION = hamming_distance,
+  COMMUTATOR = <~>
+);
+COMMENT ON OPERATOR <~> (bit, bit) IS 'Hamming distance';
+
+CREATE OPERATOR <%> (
+  LEFTARG = bit, RIGHTARG = bit, FUNCTION = jaccard_distance,
+  COMMUTATOR = <%>
+);
+COMMENT ON OPERATOR <%> (bit, bit) IS 'Jaccard distance';
+
+-- == type sparsevec ==
+
+CREATE TYPE sparsevec;
+
+CREATE FUNCTION sparsevec_in(cstring, oid, integer) RETURNS sparsevec
+  AS 'MODULE_PATHNAME', 'longbow_sparsevec_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION sparsevec_in(cstring, oid, integer) IS 'text input of sparsevec: {1:0.5,7:2}/10, index:value pairs with indices from 1, and the number of dimensions';
+
+CREATE FUNCTION sparsevec_out(sparsevec) RETURNS cstring
+  AS 'MODULE_PATHNAME', 'longbow_sparsevec_out' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION sparsevec_out(sparsevec) IS 'text output of sparsevec, with the fewest digits that read back unchanged';
+
+CREATE FUNCTION sparsevec_typmod_in(cstring[]) RETURNS integer
+  AS 'MODULE_PATHNAME', 'longbow_sparsevec_typmod_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION sparsevec_typmod_in(cstring[]) IS 'type modifier of sparsevec: the number of dimensions, 1 to 1000000000';
+
+CREATE FUNCTION sparsevec_recv(internal, oid, integer) RETURNS sparsevec
+  AS 'MODULE_PATHNAME', 'longbow_sparsevec_recv' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION sparsevec_recv(internal, oid, integer) IS 'binary input of sparsevec: int32 dimensions, int32 elements, int32 zero, then the indices from 0 as int32, then the values as float4';
+
+CREATE FUNCTION sparsevec_send(sparsevec) RETURNS bytea
+  AS 'MODULE_PATHNAME', 'longbow_sparsevec_send' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION sparsevec_send(sparsevec) IS 'binary output of sparsevec: int32 dimensions, int32 elements, int32 zero, then the indices from 0 as int32, then the values as float4';
+
+CREATE TYPE sparsevec (
+  INPUT = sparsevec_in,
+  OUTPUT = sparsevec_out,
+  TYPMOD_IN = sparsevec_typmod_in,
+  RECEIVE = sparsevec_recv,
+  SEND = sparsevec_send,
+  STORAGE = external
+);
+COMMENT ON TYPE sparsevec IS 'vector of 1 to 1e9 dimensions of which at most 16000 are not zero, finite 4-byte floats; sparsevec(n) has exactly n';
+
+-- == sparsevec: distances and norm ==
+
+CREATE FUNCTION l2_distance(sparsevec, sparsevec) RETURNS float8
+  AS 'MODULE_PATHNAME', 'longbow_sparsevec_l2_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION l2_distance(sparsevec, sparsevec) IS 'Euclidean distance, at least 0; different dimensions are an error (22000)';
+
+CREATE FUNCTION inner_product(sparsevec, sparsevec) RETURNS float8
+  AS 'MODULE_PATHNAME', 'longbow_sparsevec_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION inner_product(sparsevec, sparsevec) IS 'inner product; different dimensions are an error (22000)';
+
+CREATE FUNCTION cosine_distance(sparsevec, sparsevec) RETURNS float8
+  AS 'MODULE_PATHNAME', 'longbow_sparsevec_cosine_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cosine_distance(sparsevec, sparsevec) IS '1 - cosine similarity, from 0 to 2; NaN if a sparsevec is zero; different dimensions are an error (22000)';
+
+CREATE FUNCTION l1_distance(sparsevec, sparsevec) RETURNS float8
+  AS 'MODULE_PATHNAME', 'longbow_sparsevec_l1_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION l1_distance(sparsevec, sparsevec) IS 'taxicab distance, at least 0; different dimensions are an error (22000)';
+
+CREATE FUNCTION sparsevec_l2_squared_distance(sparsevec, sparsevec) RETURNS float8
+  AS 'MODULE_PATHNAME', 'longbow_sparsevec_l2_squared_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION sparsevec_l2_squared_distance(sparsevec, sparsevec) IS 'square of the Euclidean distance; different dimensions are an error (22000)';
+
+CREATE FUNCTION sparsevec_negative_inner_product(sparsevec, sparsevec) RETURNS float8
+  AS 'MODULE_PATHNAME', 'longbow_sparsevec_negative_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION sparsevec_negative_inner_product(sparsevec, sparsevec) IS 'inner product with its sign changed, so that less is nearer; different dimensions are an error (22000)';
+
+CREATE FUNCTION l2_norm(sparsevec) RETURNS float8
+  AS 'MODULE_PATHNAME', 'longbow_sparsevec_l2_norm' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION l2_norm(sparsevec) IS 'Euclidean norm';
+
+CREATE FUNCTION l2_normalize(sparsevec) RETURNS sparsevec
+  AS 'MODULE_PATHNAME', 'longbow_sparsevec_l2_normalize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION l2_normalize(sparsevec) IS 'sparsevec divided by its Euclidean norm; zero stays zero, and so becomes what underflows';
+
+-- == sparsevec: comparison ==
+
+CREATE FUNCTION sparsevec_lt(sparsevec, sparsevec) RETURNS boolean
+  AS 'MODULE_PATHNAME', 'longbow_sparsevec_lt' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION sparsevec_lt(sparsevec, sparsevec) IS 'whether the first sparsevec is less than the second, as the vectors they stand for, then by dimensions';
+
+CREATE FUNCTION sparsevec_le(sparsevec, sparsevec) RETURNS boolean
+  AS 'MODULE_PATHNAME', 'longbow_sparsevec_le' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION sparsevec_le(sparsevec, sparsevec) IS 'whether the first sparsevec is less than or equal to the second, as the vectors they stand for, then by dimensions';
+
+CREATE FUNCTION sparsevec_eq(sparsevec, sparsevec) RETURNS boolean
+  AS 'MODULE_PATHNAME', 'longbow_sparsevec_eq' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION sparsevec_eq(sparsevec, sparsevec) IS 'whether the first sparsevec equals the second, as the vectors they stand for, then by dimensions';
+
+CREATE FUNCTION sparsevec_ne(sparsevec, sparsevec) RETURNS boolean
+  AS 'MODULE_PATHNAME', 'longbow_sparsevec_ne' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION sparsevec_ne(sparsevec, sparsevec) IS 'whether the first sparsevec differs from the second, as the vectors they stand for, then by dimensions';
+
+CREATE FUNCTION sparsevec_ge(sparsevec, sparsevec) RETURNS boolean
+  AS 'MODULE_PATHNAME', 'longbow_sparsevec_ge' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION sparsevec_ge(sparsevec, sparsevec) IS 'whether the first sparsevec is greater than or equal to the second, as the vectors they stand for, then by dimensions';
+
+CREATE FUNCTION sparsevec_gt(sparsevec, sparsevec) RETURNS boolean
+  AS 'MODULE_PATHNAME', 'longbow_sparsevec_gt' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION sparsevec_gt(sparsevec, sparsevec) IS 'whether the first sparsevec is greater than the second, as the vectors they stand for, then by dimensions';
+
+CREATE FUNCTION sparsevec_cmp(sparsevec, sparsevec) RETURNS integer
+  AS 'MODULE_PATHNAME', 'longbow_sparsevec_cmp' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION sparsevec_cmp(sparsevec, sparsevec) IS 'order of two sparsevecs: -1, 0 or 1';
+
+CREATE FUNCTION hash_sparsevec(sparsevec) RETURNS integer
+  AS 'MODULE_PATHNAME', 'longbow_hash_sparsevec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION hash_sparsevec(sparsevec) IS 'hash of a sparsevec; equal sparsevecs hash equally';
+
+CREATE FUNCTION hash_sparsevec_extended(sparsevec, bigint) RETURNS bigint
+  AS 'MODULE_PATHNAME', 'longbow_hash_sparsevec_extended' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION hash_sparsevec_extended(sparsevec, bigint) IS '64-bit hash of a sparsevec with a seed; equal sparsevecs hash equally';
+
+-- == sparsevec: casts ==
+
+CREATE FUNCTION sparsevec(sparsevec, integer, boolean) RETURNS sparsevec
+  AS 'MODULE_PATHNAME', 'longbow_sparsevec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION sparsevec(sparsevec, integer, boolean) IS 'requires the number of dimensions that the type modifier names';
+
+CREATE FUNCTION vector_to_sparsevec(vector, integer, boolean) RETURNS sparsevec
+  AS 'MODULE_PATHNAME', 'longbow_vector_to_sparsevec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_to_sparsevec(vector, integer, boolean) IS 'elements that are not zero';
+
+CREATE FUNCTION sparsevec_to_vector(sparsevec, integer, boolean) RETURNS vector
+  AS 'MODULE_PATHNAME', 'longbow_sparsevec_to_vector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION sparsevec_to_vector(sparsevec, integer, boolean) IS 'all elements; more than 16000 dimensions are an error (54000)';
+
+CREATE FUNCTION halfvec_to_sparsevec(halfvec, integer, boolean) RETURNS sparsevec
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_to_sparsevec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION halfvec_to_sparsevec(halfvec, integer, boolean) IS 'elements that are not zero';
+
+CREATE FUNCTION sparsevec_to_halfvec(sparsevec, integer, boolean) RETURNS halfvec
+  AS 'MODULE_PATHNAME', 'longbow_sparsevec_to_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION sparsevec_to_halfvec(sparsevec, integer, boolean) IS 'all elements, rounded to halves; more than 16000 dimensions (54000) and values that round to infinity (22003) are errors';
+
+CREATE FUNCTION array_to_sparsevec(integer[], integer, boolean) RETURNS sparsevec
+  AS 'MODULE_PATHNAME', 'longbow_array_to_sparsevec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION array_to_sparsevec(integer[], integer, boolean) IS 'elements that are not zero of an array of one dimension without nulls, NaN or infinities';
+
+CREATE FUNCTION array_to_sparsevec(real[], integer, boolean) RETURNS sparsevec
+  AS 'MODULE_PATHNAME', 'longbow_array_to_sparsevec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION array_to_sparsevec(real[], integer, boolean) IS 'elements that are not zero of an array of one dimension without nulls, NaN or infinities';
+
+CREATE FUNCTION array_to_sparsevec(double precision[], integer, boolean) RETURNS sparsevec
+  AS 'MODULE_PATHNAME', 'longbow_array_to_sparsevec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION array_to_sparsevec(double precision[], integer, boolean) IS 'elements that are not zero of an array of one dimension without nulls, NaN or infinities';
+
+CREATE FUNCTION array_to_sparsevec(numeric[], integer, boolean) RETURNS sparsevec
+  AS 'MODULE_PATHNAME', 'longbow_array_to_sparsevec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION array_to_sparsevec(numeric[], integer, boolean) IS 'elements that are not zero of an array of one dimension without nulls, NaN or infinities';
+
+CREATE CAST (sparsevec AS sparsevec) WITH FUNCTION sparsevec(sparsevec, integer, boolean) AS IMPLICIT;
+COMMENT ON CAST (sparsevec AS sparsevec) IS 'applies a type modifier; another number of dimensions is an error (22000)';
+
+CREATE CAST (sparsevec AS vector) WITH FUNCTION sparsevec_to_vector(sparsevec, integer, boolean) AS ASSIGNMENT;
+COMMENT ON CAST (sparsevec AS vector) IS 'all elements; more than 16000 dimensions are an error (54000)';
+
+CREATE CAST (vector AS sparsevec) WITH FUNCTION vector_to_sparsevec(vector, integer, boolean) AS IMPLICIT;
+COMMENT ON CAST (vector AS sparsevec) IS 'elements that are not zero';
+
+CREATE CAST (sparsevec AS halfvec) WITH FUNCTION sparsevec_to_halfvec(sparsevec, integer, boolean) AS ASSIGNMENT;
+COMMENT ON CAST (sparsevec AS halfvec) IS 'all elements, rounded to halves; more than 16000 dimensions (54000) and values that round to infinity (22003) are errors';
+
+CREATE CAST (halfvec AS sparsevec) WITH FUNCTION halfvec_to_sparsevec(halfvec, integer, boolean) AS IMPLICIT;
+COMMENT ON CAST (halfvec AS sparsevec) IS 'elements that are not zero';
+
+CREATE CAST (integer[] AS sparsevec) WITH FUNCTION array_to_sparsevec(integer[], integer, boolean) AS ASSIGNMENT;
+COMMENT ON CAST (integer[] AS sparsevec) IS 'elements that are not zero; nulls (22004), NaN and infinities (22000) are errors';
+
+CREATE CAST (real[] AS sparsevec) WITH FUNCTION array_to_sparsevec(real[], integer, boolean) AS ASSIGNMENT;
+COMMENT ON CAST (real[] AS sparsevec) IS 'elements that are not zero; nulls (22004), NaN and infinities (22000) are errors';
+
+CREATE CAST (double precision[] AS sparsevec) WITH FUNCTION array_to_sparsevec(double precision[], integer, boolean) AS ASSIGNMENT;
+COMMENT ON CAST (double precision[] AS sparsevec) IS 'elements that are not zero; nulls (22004), NaN and infinities (22000) are errors';
+
+CREATE CAST (numeric[] AS sparsevec) WITH FUNCTION array_to_sparsevec(numeric[], integer, boolean) AS ASSIGNMENT;
+COMMENT ON CAST (numeric[] AS sparsevec) IS 'elements that are not zero; nulls (22004), NaN and infinities (22000) are errors';
+
+-- == sparsevec: operators ==
+
+CREATE OPERATOR <-> (
+  LEFTARG = sparsevec, RIGHTARG = sparsevec, FUNCTION = l2_distance,
+  COMMUTATOR = <->
+);
+COMMENT ON OPERATOR <-> (sparsevec, sparsevec) IS 'Euclidean distance';
+
+CREATE OPERATOR <#> (
+  LEFTARG = sparsevec, RIGHTARG = sparsevec, FUNCTION = sparsevec_negative_inner_product,
+  COMMUTATOR = <#>
+);
+COMMENT ON OPERATOR <#> (sparsevec, sparsevec) IS 'inner product with its sign changed, so that less is nearer';
+
+CREATE OPERATOR <=> (
+  LEFTARG = sparsevec, RIGHTARG = sparsevec, FUNCTION = cosine_distance,
+  COMMUTATOR = <=>
+);
+COMMENT ON OPERATOR <=> (sparsevec, sparsevec) IS 'cosine distance: 1 - cosine similarity';
+
+CREATE OPERATOR <+> (
+  LEFTARG = sparsevec, RIGHTARG = sparsevec, FUNCTION = l1_distance,
+  COMMUTATOR = <+>
+);
+COMMENT ON OPERATOR <+> (sparsevec, sparsevec) IS 'taxicab distance';
+
+CREATE OPERATOR < (
+  LEFTARG = sparsevec, RIGHTARG = sparsevec, FUNCTION = sparsevec_lt,
+  COMMUTATOR = >, NEGATOR = >=,
+  RESTRICT = scalarltsel, JOIN = scalarltjoinsel
+);
+COMMENT ON OPERATOR < (sparsevec, sparsevec) IS 'less than';
+
+CREATE OPERATOR <= (
+  LEFTARG = sparsevec, RIGHTARG = sparsevec, FUNCTION = sparsevec_le,
+  COMMUTATOR = >=, NEGATOR = >,
+  RESTRICT = scalarlesel, JOIN = scalarlejoinsel
+);
+COMMENT ON OPERATOR <= (sparsevec, sparsevec) IS 'less than or equal';
+
+CREATE OPERATOR = (
+  LEFTARG = sparsevec, RIGHTARG = sparsevec, FUNCTION = sparsevec_eq,
+  COMMUTATOR = =, NEGATOR = <>,
+  RESTRICT = eqsel, JOIN = eqjoinsel,
+  HASHES, MERGES
+);
+COMMENT ON OPERATOR = (sparsevec, sparsevec) IS 'equal';
+
+CREATE OPERATOR <> (
+  LEFTARG = sparsevec, RIGHTARG = sparsevec, FUNCTION = sparsevec_ne,
+  COMMUTATOR = <>, NEGATOR = =,
+  RESTRICT = neqsel, JOIN = neqjoinsel
+);
+COMMENT ON OPERATOR <> (sparsevec, sparsevec) IS 'not equal';
+
+CREATE OPERATOR >= (
+  LEFTARG = sparsevec, RIGHTARG = sparsevec, FUNCTION = sparsevec_ge,
+  COMMUTATOR = <=, NEGATOR = <,
+  RESTRICT = scalargesel, JOIN = scalargejoinsel
+);
+COMMENT ON OPERATOR >= (sparsevec, sparsevec) IS 'greater than or equal';
+
+CREATE OPERATOR > (
+  LEFTARG = sparsevec, RIGHTARG = sparsevec, FUNCTION = sparsevec_gt,
+  COMMUTATOR = <, NEGATOR = <=,
+  RESTRICT = scalargtsel, JOIN = scalargtjoinsel
+);
+COMMENT ON OPERATOR > (sparsevec, sparsevec) IS 'greater than';
+
+-- == sparsevec: operator classes for sorting and hashing ==
+
+CREATE OPERATOR CLASS sparsevec_ops
+  DEFAULT FOR TYPE sparsevec USING btree AS
+  OPERATOR 1 <,
+  OPERATOR 2 <=,
+  OPERATOR 3 =,
+  OPERATOR 4 >=,
+  OPERATOR 5 >,
+  FUNCTION 1 sparsevec_cmp(sparsevec, sparsevec);
+COMMENT ON OPERATOR CLASS sparsevec_ops USING btree IS 'order of sparsevecs: as the vectors they stand for, then by dimensions';
+COMMENT ON OPERATOR FAMILY sparsevec_ops USING btree IS 'order of sparsevecs';
+
+CREATE OPERATOR CLASS sparsevec_ops
+  DEFAULT FOR TYPE sparsevec USING hash AS
+  OPERATOR 1 =,
+  FUNCTION 1 hash_sparsevec(sparsevec),
+  FUNCTION 2 hash_sparsevec_extended(sparsevec, bigint);
+COMMENT ON OPERATOR CLASS sparsevec_ops USING hash IS 'equality of sparsevecs, for hash joins and grouping';
+COMMENT ON OPERATOR FAMILY sparsevec_ops USING hash IS 'equality of sparsevecs';
+
 -- == SIMD dispatch ==
 
 CREATE FUNCTION longbow_simd_features(OUT features text, OUT detected_tier text, OUT tier text)
@@ -338,7 +965,7 @@ CREATE FUNCTION longbow_simd_features(OUT features text, OUT detected_tier text,
 COMMENT ON FUNCTION longbow_simd_features() IS 'CPU features found, the best tier they allow, and the tier in force under longbow.simd';
 
 CREATE FUNCTION longbow_simd_kernels(OUT kernel text, OUT implementation text) RETURNS SETOF record
-  AS 'MODULE_PATHNAME', 'longbow_simd_kernels' LANGUAGE C STABLE STRICT PARALLEL SAFE ROWS 30;
+  AS 'MODULE_PATHNAME', 'longbow_simd_kernels' LANGUAGE C STABLE STRICT PARALLEL SAFE ROWS 36;
 COMMENT ON FUNCTION longbow_simd_kernels() IS 'one row a kernel: its name and the instruction set of the implementation in force';
 
 CREATE VIEW longbow_stat_simd AS

@@ -1,6 +1,8 @@
 // Answers on the oldest processor there is to test with: run under an emulator of one that has SSE4.2 but no AVX, it
-// shows that no code of a higher tier runs before or after the tier is chosen. scripts/check-nehalem builds and runs it.
+// shows that no code of a higher tier runs before or after the tier is chosen. scripts/check-nehalem builds and runs
+// it.
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <string_view>
 #include <vector>
@@ -40,6 +42,16 @@ int main(int argc, char** argv) {
     expect("inner_product", n, kernels.inner_product(a.data(), b.data(), n), dot);
     expect("l1", n, kernels.l1(a.data(), b.data(), n), l1);
     expect("cosine", n, kernels.cosine(a.data(), b.data(), n).dot, dot);
+    // Quarters and halves are exact in half precision.
+    std::vector<simd::Half> x(n), y(n);
+    kernels.to_f16(a.data(), x.data(), n);
+    kernels.to_f16(b.data(), y.data(), n);
+    expect("l2_squared_f16", n, kernels.l2_squared_f16(x.data(), y.data(), n), l2);
+    expect("inner_product_f16", n, kernels.inner_product_f16(x.data(), y.data(), n), dot);
+    expect("l1_f16", n, kernels.l1_f16(x.data(), y.data(), n), l1);
+    const std::vector<std::uint8_t> ones(n, 0xff), odd(n, 0x55);
+    expect("hamming", n, double(kernels.hamming(ones.data(), odd.data(), n)), 4.0 * double(n));
+    expect("jaccard", n, double(kernels.jaccard(ones.data(), odd.data(), n).either), 8.0 * double(n));
   }
   std::vector<float> ones(64, 1.0f);
   kernels.hadamard(ones.data(), ones.size());

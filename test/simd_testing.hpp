@@ -24,13 +24,16 @@ struct NamedTable {
   const Kernels* kernels;
 };
 
-// Every table the CPU supports, the scalar one first; AVX-512 both with and without VNNI.
+// Every table the CPU supports, the scalar one first; AVX-512 with and without VNNI and VPOPCNTDQ.
 inline std::vector<NamedTable> tables() {
   std::vector<NamedTable> all;
   for (int tier = 0; tier <= static_cast<int>(detected_tier()); ++tier)
     all.push_back({tier_name(static_cast<Tier>(tier)), &kernels_of(static_cast<Tier>(tier))});
 #if defined(__x86_64__)
-  if (all.back().kernels == &kAvx512VnniKernels) all.push_back({"avx512 without vnni", &kAvx512Kernels});
+  const Kernels* best = all.back().kernels;
+  if (best == &kAvx512PopcntKernels) all.push_back({"avx512 without vpopcntdq", &kAvx512VnniKernels});
+  if (best == &kAvx512PopcntKernels || best == &kAvx512VnniKernels)
+    all.push_back({"avx512 without vnni", &kAvx512Kernels});
 #endif
   return all;
 }

@@ -30,6 +30,7 @@ std::uint32_t probe_cpu() noexcept {
     if (word >> bit & 1) found |= feature;
   };
   add(ecx, 20, kCpuSse42);
+  add(ecx, 23, kCpuPopcnt);
   const bool has_xgetbv = (ecx >> 27 & 1) != 0;
   const std::uint64_t state = has_xgetbv ? enabled_state() : 0;
   if ((state & kYmmState) != kYmmState || (ecx >> 28 & 1) == 0) return found;
@@ -43,13 +44,15 @@ std::uint32_t probe_cpu() noexcept {
   add(ebx, 17, kCpuAvx512dq);
   add(ebx, 31, kCpuAvx512vl);
   add(ecx, 11, kCpuAvx512vnni);
+  add(ecx, 14, kCpuAvx512vpopcntdq);
 #endif
   return found;
 }
 
 const char* cpu_feature_name(int bit) noexcept {
-  static constexpr const char* kNames[kCpuFeatureCount] = {"sse4.2",   "avx2",     "fma",      "f16c",      "avx512f",
-                                                           "avx512bw", "avx512dq", "avx512vl", "avx512vnni"};
+  static constexpr const char* kNames[kCpuFeatureCount] = {
+      "sse4.2",   "avx2",     "fma",        "f16c",   "avx512f",        "avx512bw",
+      "avx512dq", "avx512vl", "avx512vnni", "popcnt", "avx512vpopcntdq"};
   return kNames[bit];
 }
 

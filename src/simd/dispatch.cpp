@@ -26,6 +26,19 @@ std::uint32_t features() noexcept {
   return found;
 }
 
+// The instruction set of a kernel's function in a tier.
+const char* implementation_name(Tier tier, const char* kernel) noexcept {
+  const Kernels* table = &kernels_of(tier);
+#if defined(__x86_64__)
+  const bool popcnt = table == &kAvx512PopcntKernels, vnni = popcnt || table == &kAvx512VnniKernels;
+  if (vnni && std::strncmp(kernel, "block_dot", 9) == 0) return "avx512+vnni";
+  if (popcnt && (std::strcmp(kernel, "hamming") == 0 || std::strcmp(kernel, "jaccard") == 0)) return "avx512+vpopcntdq";
+#else
+  static_cast<void>(table), static_cast<void>(kernel);
+#endif
+  return tier_name(tier);
+}
+
 const Kernels* activate() noexcept {
   const Kernels* table = &kernels_of(active_tier());
   active_kernels.store(table, std::memory_order_release);
@@ -49,7 +62,8 @@ const Kernels& kernels_of(Tier tier) noexcept {
     case Tier::avx2:
       return kAvx2Kernels;
     case Tier::avx512:
-      return has(features(), kCpuAvx512vnni) ? kAvx512VnniKernels : kAvx512Kernels;
+      if (!has(features(), kCpuAvx512vnni)) return kAvx512Kernels;
+      return has(features(), kCpuAvx512vpopcntdq) ? kAvx512PopcntKernels : kAvx512VnniKernels;
   }
 #else
   static_cast<void>(tier);
@@ -59,7 +73,7 @@ const Kernels& kernels_of(Tier tier) noexcept {
 
 Tier detected_tier() noexcept {
   const std::uint32_t found = features();
-  if (!has(found, kCpuSse42)) return Tier::scalar;
+  if (!has(found, kCpuSse42 | kCpuPopcnt)) return Tier::scalar;
   if (!has(found, kCpuAvx2 | kCpuFma | kCpuF16c)) return Tier::sse42;
   if (!has(found, kCpuAvx512f | kCpuAvx512bw | kCpuAvx512dq | kCpuAvx512vl)) return Tier::avx2;
   return Tier::avx512;
@@ -98,19 +112,17 @@ void detected_features(char* buffer, std::size_t size) noexcept {
 
 std::size_t kernel_choices(const KernelChoice** rows) noexcept {
   static constexpr const char* kNames[] = {
-      "l2_squared",  "inner_product", "l1",         "cosine",     "block_dot_1",   "block_dot_2", "block_dot_4",
-      "block_dot_8", "block_l1_1",    "block_l1_2", "block_l1_4", "block_l1_8",    "block_score", "select_upto", "refine_l2",   "refine_ip",
-      "refine_l1",   "max_abs",       "grid_sums",  "grid_codes", "subtract",      "multiply",    "add_to",
-      "scale",       "butterfly",     "hadamard",   "dot_packed", "nearest_packed"};
+      "l2_squared",  "inner_product", "l1",         "cosine",         "block_dot_1",    "block_dot_2",
+      "block_dot_4", "block_dot_8",   "block_l1_1", "block_l1_2",     "block_l1_4",     "block_l1_8",
+      "block_score", "select_upto",   "refine_l2",  "refine_ip",      "refine_l1",      "max_abs",
+      "grid_sums",   "grid_codes",    "subtract",   "multiply",       "add_to",         "scale",
+      "butterfly",   "hadamard",      "dot_packed", "nearest_packed", "l2_squared_f16", "inner_product_f16",
+      "l1_f16",      "cosine_f16",    "from_f16",   "to_f16",         "hamming",        "jaccard"};
   constexpr std::size_t kRows = sizeof(kNames) / sizeof(kNames[0]);
   static_assert(sizeof(Kernels) == kRows * sizeof(void (*)()), "a kernel has no name");
   constinit static KernelChoice choices[kRows] = {};
   const Tier tier = active_tier();
-  const bool vnni = tier == Tier::avx512 && has(features(), kCpuAvx512vnni);
-  for (std::size_t i = 0; i < kRows; ++i) {
-    const bool block_dot = std::strncmp(kNames[i], "block_dot", 9) == 0;
-    choices[i] = {kNames[i], vnni && block_dot ? "avx512+vnni" : tier_name(tier)};
-  }
+  for (std::size_t i = 0; i < kRows; ++i) choices[i] = {kNames[i], implementation_name(tier, kNames[i])};
   *rows = choices;
   return kRows;
 }

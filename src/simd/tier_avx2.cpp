@@ -1,10 +1,10 @@
-// The AVX2 tier (Haswell, Zen and later), with FMA: 8 lanes, parts of vectors by maskload.
+// The AVX2 tier (Haswell, Zen and later), with FMA and F16C: 8 lanes, parts of vectors by maskload.
 #include "simd/tiers.hpp"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define LB_TARGET "avx2,fma"
+#define LB_TARGET "avx2,fma,f16c"
 #define LB_OP [[gnu::always_inline, gnu::target(LB_TARGET)]] inline
 
 namespace longbow::simd {
@@ -131,6 +131,51 @@ LB_OP void take_lower(F& best, I& place, F value, I column) {
   const F lower = _mm256_cmp_ps(value, best, _CMP_LT_OQ);
   best = _mm256_blendv_ps(best, value, lower);
   place = _mm256_blendv_epi8(place, column, _mm256_castps_si256(lower));
+}
+
+LB_OP F load(const Half* p) { return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
+// Reads n halves, 0 < n < 8, in two or three loads that overlap.
+LB_OP F load_part(const Half* p, std::size_t n) {
+  std::uint64_t first = 0, last = 0;
+  if (n >= 4) {
+    __builtin_memcpy(&first, p, sizeof first);
+    __builtin_memcpy(&last, p + n - 4, sizeof last);
+    last = n > 4 ? last >> 16 * (8 - n) : 0;
+  } else {
+    first = p[0].bits | static_cast<std::uint64_t>(p[n / 2].bits) << 16 * (n / 2) |
+            static_cast<std::uint64_t>(p[n - 1].bits) << 16 * (n - 1);
+  }
+  return _mm256_cvtph_ps(_mm_set_epi64x(static_cast<long long>(last), static_cast<long long>(first)));
+}
+LB_OP void store_halves(Half* p, F v) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
+}
+
+// Bits are counted by a table of the sixteen nibbles, then summed by sad (Mula, Kurz and Lemire 2018).
+using B = __m256i;
+constexpr std::size_t kBitBytes = 32;
+LB_OP B bits_zero() { return _mm256_setzero_si256(); }
+LB_OP B bits_load(const std::uint8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const B*>(p)); }
+LB_OP B bits_load_part(const std::uint8_t* p, std::size_t n) {
+  alignas(32) std::uint8_t bytes[kBitBytes] = {};
+  __builtin_memcpy(bytes, p, n);
+  return _mm256_load_si256(reinterpret_cast<const B*>(bytes));
+}
+LB_OP B bits_xor(B a, B b) { return _mm256_xor_si256(a, b); }
+LB_OP B bits_and(B a, B b) { return _mm256_and_si256(a, b); }
+LB_OP B bits_or(B a, B b) { return _mm256_or_si256(a, b); }
+LB_OP B count(B v) {
+  const B table =
+      _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
+  const B nibble = _mm256_set1_epi8(0x0f);
+  const B low = _mm256_shuffle_epi8(table, _mm256_and_si256(v, nibble));
+  const B high = _mm256_shuffle_epi8(table, _mm256_and_si256(_mm256_srli_epi16(v, 4), nibble));
+  return _mm256_sad_epu8(_mm256_add_epi8(low, high), _mm256_setzero_si256());
+}
+LB_OP B counts_add(B a, B b) { return _mm256_add_epi64(a, b); }
+LB_OP std::uint64_t counts_total(B v) {
+  const __m128i two = _mm_add_epi64(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+  return static_cast<std::uint64_t>(_mm_cvtsi128_si64(two)) + static_cast<std::uint64_t>(_mm_extract_epi64(two, 1));
 }
 
 #include "simd/tier.inc"

@@ -1,12 +1,12 @@
 // The AVX-512 tier (Skylake-X, Zen 4 and later): 16 lanes, parts of vectors by mask, and block_dot a second time with
-// VNNI's dpbusd. The intrinsics in their maskz form are those whose plain form makes GCC 12 warn about the undefined
-// vector inside.
+// VNNI's dpbusd, the bit kernels with VPOPCNTDQ. The intrinsics in their maskz form are those whose plain form makes
+// GCC 12 warn about the undefined vector inside.
 #include "simd/tiers.hpp"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define LB_TARGET "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"
+#define LB_TARGET "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"
 #define LB_OP [[gnu::always_inline, gnu::target(LB_TARGET)]] inline
 
 namespace longbow::simd {
@@ -129,6 +129,42 @@ LB_OP void take_lower(F& best, I& place, F value, I column) {
   place = _mm512_mask_mov_epi32(place, less, column);
 }
 
+LB_OP F load(const Half* p) {
+  return _mm512_maskz_cvtph_ps(kAll, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+}
+LB_OP F load_part(const Half* p, std::size_t n) {
+  return _mm512_maskz_cvtph_ps(kAll, _mm256_maskz_loadu_epi16(first_lanes(n), p));
+}
+LB_OP void store_halves(Half* p, F v) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_maskz_cvtps_ph(kAll, v, _MM_FROUND_TO_NEAREST_INT));
+}
+
+using B = __m512i;
+constexpr std::size_t kBitBytes = 64;
+LB_OP B bits_zero() { return _mm512_setzero_si512(); }
+LB_OP B bits_load(const std::uint8_t* p) { return _mm512_loadu_si512(p); }
+LB_OP B bits_load_part(const std::uint8_t* p, std::size_t n) {
+  return _mm512_maskz_loadu_epi8(~__mmask64{0} >> (kBitBytes - n), p);
+}
+LB_OP B bits_xor(B a, B b) { return _mm512_xor_si512(a, b); }
+LB_OP B bits_and(B a, B b) { return _mm512_and_si512(a, b); }
+LB_OP B bits_or(B a, B b) { return _mm512_or_si512(a, b); }
+// As in the AVX2 tier, twice as wide.
+LB_OP B count(B v) {
+  const B table = _mm512_maskz_broadcast_i32x4(kAll, _mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
+  const B nibble = _mm512_set1_epi8(0x0f);
+  const B low = _mm512_shuffle_epi8(table, _mm512_and_si512(v, nibble));
+  const B high = _mm512_shuffle_epi8(table, _mm512_and_si512(_mm512_srli_epi16(v, 4), nibble));
+  return _mm512_sad_epu8(_mm512_add_epi8(low, high), _mm512_setzero_si512());
+}
+LB_OP B counts_add(B a, B b) { return _mm512_add_epi64(a, b); }
+LB_OP std::uint64_t counts_total(B v) {
+  const __m256i half =
+      _mm256_add_epi64(_mm512_maskz_extracti64x4_epi64(0xf, v, 0), _mm512_maskz_extracti64x4_epi64(0xf, v, 1));
+  const __m128i two = _mm_add_epi64(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+  return static_cast<std::uint64_t>(_mm_cvtsi128_si64(two)) + static_cast<std::uint64_t>(_mm_extract_epi64(two, 1));
+}
+
 #include "simd/tier.inc"
 
 #define LB_VNNI_TARGET LB_TARGET ",avx512vnni"
@@ -190,10 +226,27 @@ constexpr Kernels with_vnni(Kernels table) {
   return table;
 }
 
+#define LB_POPCNT_TARGET LB_TARGET ",avx512vpopcntdq"
+#define LB_BIT_OP [[gnu::always_inline, gnu::target(LB_POPCNT_TARGET)]] inline
+#define LB_BIT_KERNEL [[gnu::target(LB_POPCNT_TARGET)]] inline
+
+// The bit kernels again, where one instruction counts.
+namespace popcnt {
+LB_BIT_OP B count(B v) { return _mm512_popcnt_epi64(v); }
+#include "simd/bit_kernels.inc"
+}  // namespace popcnt
+
+constexpr Kernels with_popcnt(Kernels table) {
+  table.hamming = popcnt::hamming;
+  table.jaccard = popcnt::jaccard;
+  return table;
+}
+
 }  // namespace
 
 constinit const Kernels kAvx512Kernels = kTable;
 constinit const Kernels kAvx512VnniKernels = with_vnni(kTable);
+constinit const Kernels kAvx512PopcntKernels = with_popcnt(with_vnni(kTable));
 
 }  // namespace longbow::simd
 #endif

@@ -216,6 +216,71 @@ std::size_t select_upto(const float* keys, std::size_t n, float bar, std::uint32
   return found;
 }
 
+float l2_squared_f16(const Half* a, const Half* b, std::size_t n) noexcept {
+  return sum_of(n, [=](std::size_t i) {
+    const float d = base::to_float(a[i]) - base::to_float(b[i]);
+    return d * d;
+  });
+}
+
+float inner_product_f16(const Half* a, const Half* b, std::size_t n) noexcept {
+  return sum_of(n, [=](std::size_t i) { return base::to_float(a[i]) * base::to_float(b[i]); });
+}
+
+float l1_f16(const Half* a, const Half* b, std::size_t n) noexcept {
+  return sum_of(n, [=](std::size_t i) { return std::fabs(base::to_float(a[i]) - base::to_float(b[i])); });
+}
+
+CosineSums cosine_f16(const Half* a, const Half* b, std::size_t n) noexcept {
+  return {inner_product_f16(a, b, n), inner_product_f16(a, a, n), inner_product_f16(b, b, n)};
+}
+
+void from_f16(const Half* a, float* out, std::size_t n) noexcept {
+  for (std::size_t i = 0; i < n; ++i) out[i] = base::to_float(a[i]);
+}
+
+void to_f16(const float* a, Half* out, std::size_t n) noexcept {
+  for (std::size_t i = 0; i < n; ++i) out[i] = base::to_half(a[i]);
+}
+
+// Bits set in a word, counted in fields of 2, 4 and 8 bits (Warren, Hacker's Delight, 5-1): popcnt came with SSE 4.2.
+std::uint64_t count_bits(std::uint64_t x) noexcept {
+  x -= x >> 1 & 0x5555555555555555u;
+  x = (x & 0x3333333333333333u) + (x >> 2 & 0x3333333333333333u);
+  x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fu;
+  return x * 0x0101010101010101u >> 56;
+}
+
+// Gives take() the bytes in words of eight, the last one filled with zeros.
+template <class Take>
+inline void for_each_word(const std::uint8_t* a, const std::uint8_t* b, std::size_t bytes, Take take) noexcept {
+  std::uint64_t x, y;
+  for (; bytes >= sizeof x; bytes -= sizeof x, a += sizeof x, b += sizeof x) {
+    __builtin_memcpy(&x, a, sizeof x);
+    __builtin_memcpy(&y, b, sizeof y);
+    take(x, y);
+  }
+  x = y = 0;
+  __builtin_memcpy(&x, a, bytes);
+  __builtin_memcpy(&y, b, bytes);
+  take(x, y);
+}
+
+std::uint64_t hamming(const std::uint8_t* a, const std::uint8_t* b, std::size_t bytes) noexcept {
+  std::uint64_t sum = 0;
+  for_each_word(a, b, bytes, [&sum](std::uint64_t x, std::uint64_t y) { sum += count_bits(x ^ y); });
+  return sum;
+}
+
+BitSums jaccard(const std::uint8_t* a, const std::uint8_t* b, std::size_t bytes) noexcept {
+  BitSums sums{0, 0};
+  for_each_word(a, b, bytes, [&sums](std::uint64_t x, std::uint64_t y) {
+    sums.both += count_bits(x & y);
+    sums.either += count_bits(x | y);
+  });
+  return sums;
+}
+
 }  // namespace
 
 constinit const Kernels kScalarKernels = {
@@ -241,6 +306,14 @@ constinit const Kernels kScalarKernels = {
     .hadamard = hadamard,
     .dot_packed = dot_packed,
     .nearest_packed = nearest_packed,
+    .l2_squared_f16 = l2_squared_f16,
+    .inner_product_f16 = inner_product_f16,
+    .l1_f16 = l1_f16,
+    .cosine_f16 = cosine_f16,
+    .from_f16 = from_f16,
+    .to_f16 = to_f16,
+    .hamming = hamming,
+    .jaccard = jaccard,
 };
 
 }  // namespace longbow::simd

@@ -10,7 +10,8 @@ extern const Kernels kScalarKernels;
 extern const Kernels kSse42Kernels;
 extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512Kernels;
-extern const Kernels kAvx512VnniKernels;  // kAvx512Kernels with block_dot by dpbusd
+extern const Kernels kAvx512VnniKernels;    // kAvx512Kernels with block_dot by dpbusd
+extern const Kernels kAvx512PopcntKernels;  // kAvx512VnniKernels with bits counted by vpopcntq
 #endif
 
 }  // namespace longbow::simd

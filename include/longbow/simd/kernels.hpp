@@ -15,7 +15,11 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "longbow/base/half.hpp"
+
 namespace longbow::simd {
+
+using base::Half;
 
 enum class Tier : std::uint8_t { scalar = 0, sse42 = 1, avx2 = 2, avx512 = 3 };
 inline constexpr int kTierCount = 4;
@@ -24,6 +28,11 @@ inline constexpr std::size_t kGroupBytes = 64;
 
 struct CosineSums {
   float dot, a_squared, b_squared;
+};
+
+struct BitSums {
+  std::uint64_t both;    // bits set in a and b
+  std::uint64_t either;  // bits set in a or b
 };
 
 struct GridSums {
@@ -92,6 +101,20 @@ struct Kernels {
   // that is the nearest centroid in L2
   void (*nearest_packed)(const float* x, std::size_t rows, const float* packed, const float* offset,
                          std::size_t columns, std::size_t dims, Nearest* nearest) noexcept;
+
+  // -- distances between vectors of halves, whose elements are taken as floats
+  float (*l2_squared_f16)(const Half* a, const Half* b, std::size_t n) noexcept;
+  float (*inner_product_f16)(const Half* a, const Half* b, std::size_t n) noexcept;
+  float (*l1_f16)(const Half* a, const Half* b, std::size_t n) noexcept;
+  CosineSums (*cosine_f16)(const Half* a, const Half* b, std::size_t n) noexcept;
+
+  // -- conversions, as base::to_float and base::to_half; the fraction of a NaN may differ between tiers
+  void (*from_f16)(const Half* a, float* out, std::size_t n) noexcept;
+  void (*to_f16)(const float* a, Half* out, std::size_t n) noexcept;
+
+  // -- bits, in whole bytes
+  std::uint64_t (*hamming)(const std::uint8_t* a, const std::uint8_t* b, std::size_t bytes) noexcept;
+  BitSums (*jaccard)(const std::uint8_t* a, const std::uint8_t* b, std::size_t bytes) noexcept;
 };
 
 inline constexpr std::size_t kPanelColumns = 32;
@@ -109,15 +132,15 @@ const Kernels& kernels() noexcept;
 const Kernels& kernels_of(Tier tier) noexcept;  // for tests and views; the CPU must support the tier
 Tier detected_tier() noexcept;                  // the best tier that CPU and operating system allow
 Tier active_tier() noexcept;
-void set_tier_limit(Tier limit) noexcept;       // the tier in force becomes min(limit, detected)
-const char* tier_name(Tier tier) noexcept;      // "scalar", "sse4.2", "avx2", "avx512"
+void set_tier_limit(Tier limit) noexcept;   // the tier in force becomes min(limit, detected)
+const char* tier_name(Tier tier) noexcept;  // "scalar", "sse4.2", "avx2", "avx512"
 // Feature names found, separated by spaces, e.g. "sse4.2 avx2 fma f16c avx512f avx512vnni"; written to buffer.
 void detected_features(char* buffer, std::size_t size) noexcept;
 
 // One row a kernel, for the view: its name and the instruction set of the function in force.
 struct KernelChoice {
   const char* kernel;
-  const char* implementation;  // e.g. "avx512", "avx512+vnni", "avx2", "sse4.2", "scalar"
+  const char* implementation;  // e.g. "avx512", "avx512+vnni", "avx512+vpopcntdq", "avx2", "sse4.2", "scalar"
 };
 std::size_t kernel_choices(const KernelChoice** rows) noexcept;
 

@@ -1,10 +1,11 @@
-// The state of avg(vector): an array of float8, the number of rows and then the sum of each element.
+// The state of avg(vector) and avg(halfvec): an array of float8, the number of rows and then the sum of each element.
 //
 // {0} is the state before the first row. A state that an aggregate owns is changed in place, as PostgreSQL's own
 // float8 aggregates do, so that a row costs no allocation; a state passed in a plain call is copied.
 #include <cmath>
 
-#include "types/vector.hpp"
+#include "types/dense.hpp"
+#include "types/number_array.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"
@@ -21,11 +22,12 @@ struct State {
 };
 
 // Reads a state, which SQL can pass as anything.
+template <class T>
 State get_state(ArrayType* array, const char* caller) {
   if (ARR_NDIM(array) != 1 || ARR_DIMS(array)[0] < 1 || ARR_HASNULL(array) || ARR_ELEMTYPE(array) != FLOAT8OID)
     elog(ERROR, "%s: expected state array", caller);
   const State state{array, reinterpret_cast<double*>(ARR_DATA_PTR(array)), ARR_DIMS(array)[0] - 1};
-  if (state.dims > kVectorMaxDims) check_dims(state.dims);
+  if (state.dims > kDenseMaxDims) check_dims<T>(state.dims);
   return state;
 }
 
@@ -49,9 +51,9 @@ State writable(FunctionCallInfo fcinfo, const State& state) {
   return copy;
 }
 
-// Adds count sums to those of a state.
+// Adds count sums to those of a state, of which they are elements first + 1 and on.
 template <class T>
-void add(double* sums, const T* values, int count) {
+void add(double* sums, const T* values, int count, int first) {
   unsigned fault = 0;
   for (int i = 0; i < count; i++) {
     sums[i] += values[i];
@@ -60,15 +62,14 @@ void add(double* sums, const T* values, int count) {
   for (int i = 0; fault != 0 && i < count; i++)
     if (std::isinf(sums[i]))
       ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE), errmsg("value out of range: overflow"),
-                      errdetail("The sum of element %d is beyond the range of an 8-byte float.", i + 1)));
+                      errdetail("The sum of element %d is beyond the range of an 8-byte float.", first + i + 1)));
 }
 
-}  // namespace
-
 // Adds a row to a state.
-LB_FUNCTION(longbow_vector_accum) {
-  State state = get_state(PG_GETARG_ARRAYTYPE_P(0), "vector_accum");
-  const Vector* row = LB_ARG_VECTOR(1);
+template <class T>
+Datum accumulate(FunctionCallInfo fcinfo, const char* caller) {
+  State state = get_state<T>(PG_GETARG_ARRAYTYPE_P(0), caller);
+  const Dense<T>* row = LB_ARG_DENSE(T, 1);
   if (state.dims == 0) {
     const double rows = state.values[0];
     state = make_state(row->dim);
@@ -78,34 +79,61 @@ LB_FUNCTION(longbow_vector_accum) {
     state = writable(fcinfo, state);
   }
   state.values[0] += 1;
-  add(state.values + 1, row->x, row->dim);
+  float piece[kPiece];
+  for (int start = 0; start < row->dim; start += kPiece) {
+    const int count = Min(kPiece, row->dim - start);
+    add(state.values + 1 + start, floats(row, start, count, piece), count, start);
+  }
   PG_RETURN_ARRAYTYPE_P(state.array);
 }
 
 // Merges two states; a state without rows leaves the other as it is.
-LB_FUNCTION(longbow_vector_combine) {
-  const State a = get_state(PG_GETARG_ARRAYTYPE_P(0), "vector_combine");
-  const State b = get_state(PG_GETARG_ARRAYTYPE_P(1), "vector_combine");
+template <class T>
+Datum combine(FunctionCallInfo fcinfo, const char* caller) {
+  const State a = get_state<T>(PG_GETARG_ARRAYTYPE_P(0), caller);
+  const State b = get_state<T>(PG_GETARG_ARRAYTYPE_P(1), caller);
   if (a.values[0] == 0) PG_RETURN_ARRAYTYPE_P(b.array);
   if (b.values[0] == 0) PG_RETURN_ARRAYTYPE_P(a.array);
   check_expected_dims(a.dims, b.dims);
   const State sum = writable(fcinfo, a);
   sum.values[0] += b.values[0];
-  add(sum.values + 1, b.values + 1, b.dims);
+  add(sum.values + 1, b.values + 1, b.dims, 0);
   PG_RETURN_ARRAYTYPE_P(sum.array);
 }
 
 // The mean of a state's rows; NULL without rows.
-LB_FUNCTION(longbow_vector_avg) {
-  const State state = get_state(PG_GETARG_ARRAYTYPE_P(0), "vector_avg");
+template <class T>
+Datum mean(FunctionCallInfo fcinfo, const char* caller) {
+  const State state = get_state<T>(PG_GETARG_ARRAYTYPE_P(0), caller);
   if (state.values[0] == 0) PG_RETURN_NULL();
-  check_dims(state.dims);
-  Vector* result = make_vector(state.dims);
-  for (int i = 0; i < state.dims; i++) {
-    result->x[i] = static_cast<float>(state.values[i + 1] / state.values[0]);
-    check_element(result->x[i], i + 1);
+  check_dims<T>(state.dims);
+  Dense<T>* result = make_dense<T>(state.dims);
+  float piece[kPiece];
+  for (int start = 0; start < state.dims; start += kPiece) {
+    const int count = Min(kPiece, state.dims - start);
+    float* values = room(result, start, piece);
+    for (int i = 0; i < count; i++) {
+      values[i] = static_cast<float>(state.values[1 + start + i] / state.values[0]);
+      check_element(values[i], start + i + 1, kDenseName<T>);
+    }
+    if constexpr (std::is_same_v<T, Half>) check_half_range(values, count, start + 1);
+    store(result, start, count, values);
   }
   PG_RETURN_POINTER(result);
 }
+
+}  // namespace
+
+LB_FUNCTION(longbow_vector_accum) { return accumulate<float>(fcinfo, "vector_accum"); }
+
+LB_FUNCTION(longbow_halfvec_accum) { return accumulate<Half>(fcinfo, "halfvec_accum"); }
+
+LB_FUNCTION(longbow_vector_combine) { return combine<float>(fcinfo, "vector_combine"); }
+
+LB_FUNCTION(longbow_halfvec_combine) { return combine<Half>(fcinfo, "halfvec_combine"); }
+
+LB_FUNCTION(longbow_vector_avg) { return mean<float>(fcinfo, "vector_avg"); }
+
+LB_FUNCTION(longbow_halfvec_avg) { return mean<Half>(fcinfo, "halfvec_avg"); }
 
 }  // namespace longbow::types
