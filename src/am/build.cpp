@@ -1,10 +1,12 @@
 // CREATE INDEX: sample, train, assign and encode, sort by leaf, write, calibrate, log.
 //
 // Memory: the sample takes at most half of maintenance_work_mem, the sort the other half; both are given back before the next
-// needs its share. Pages go through shared buffers and are logged all at once at the end; a build that fails leaves nothing
-// but a file that the aborted transaction removes.
+// needs its share. The tree's pages go past shared buffers (pg/bulk_store.hpp), those of a temporary index and plain rows
+// through them, logged all at once at the end; a build that fails leaves nothing but a file that the aborted transaction
+// removes.
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "am/batch.hpp"
 #include "am/index.hpp"
@@ -14,6 +16,7 @@
 #include "longbow/tree/build.hpp"
 #include "longbow/tree/insert.hpp"
 #include "longbow/tree/maintain.hpp"
+#include "pg/bulk_store.hpp"
 #include "pg/context_resource.hpp"
 
 extern "C" {
@@ -75,6 +78,7 @@ class Build {
       : heap_(heap),
         index_(index),
         info_(info),
+        context_(context),
         memory_(context),
         store_(index, pg::RelationStore::Mode::bulk),
         meta_(tree::new_meta(pg::call([&] { return new_index(index); }))),
@@ -96,7 +100,7 @@ class Build {
       write_without_rows();
     }
     set_phase(kPhaseLog);
-    store_.log_everything();
+    store_.log_unlogged(written_);
     return pg::call([&] {
       auto* result = static_cast<IndexBuildResult*>(palloc(sizeof(IndexBuildResult)));
       result->heap_tuples = heap_tuples_;
@@ -339,9 +343,12 @@ class Build {
     set_phase(kPhaseSort);
     pg::call([&] { tuplesort_performsort(sort_); });
     set_phase(kPhaseWrite);
-    tree::write_empty(store_, meta_);
-    write_centre();
-    tree::TreeBuilder tree(store_, space_, memory_);
+    std::optional<pg::BulkStore> bulk;
+    if (!RelationUsesLocalBuffers(index_)) bulk.emplace(index_, context_);
+    tree::PageStore& pages = bulk ? static_cast<tree::PageStore&>(*bulk) : store_;
+    tree::write_empty(pages, meta_);
+    write_centre(pages);
+    tree::TreeBuilder tree(pages, space_, memory_);
     const std::size_t row_bytes = tree::PackedRow::bytes(space_);
     std::pmr::vector<std::uint8_t> rows(&memory_);
     int32 current = -1;
@@ -372,14 +379,15 @@ class Build {
       tuplesort_end(sort_);
     });
     tree.finish(watch_);
+    if (bulk) written_ = bulk->finish();
     const tree::Meta built = space_.meta;
     tree::update_meta(store_, [&](tree::Meta& m) { m = built; });
     write_plain();
   }
 
-  void write_centre() {
+  void write_centre(tree::PageStore& pages) {
     if (std::all_of(centre_.begin(), centre_.end(), [](float c) { return c == 0.0F; })) return;
-    space_.meta.centre = tree::write_centre(store_, centre_.data(), centre_.size());
+    space_.meta.centre = tree::write_centre(pages, centre_.data(), centre_.size());
   }
 
   void write_plain() {
@@ -452,6 +460,7 @@ class Build {
 
   Relation heap_, index_;
   IndexInfo* info_;
+  MemoryContext context_;
   pg::ContextResource memory_;
   pg::RelationStore store_;
   tree::Meta meta_;
@@ -464,6 +473,7 @@ class Build {
   std::pmr::vector<std::uint8_t> packed_{&memory_};
   std::pmr::vector<Waiting> waiting_{&memory_};
   std::size_t sampled_ = 0, clusters_ = 0;
+  BlockNumber written_ = 0;  // past shared buffers, logged
   std::uint64_t seen_ = 0;
   base::SplitMix64 random_{1};
   double expected_rows_ = 0, estimated_rows_ = 0, heap_tuples_ = 0, index_tuples_ = 0;
