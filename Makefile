@@ -3,7 +3,7 @@ EXTENSION = longbow
 MODULE_big = longbow
 DATA = sql/longbow--0.1.0.sql
 
-PURE_FLOORS = base mem simd format stats quant tree wal
+PURE_FLOORS = base mem simd format stats quant tree wal io
 GLUE_FLOORS = pg types am
 PURE_SRCS = $(sort $(wildcard $(PURE_FLOORS:%=src/%/*.cpp)))
 GLUE_SRCS = $(sort $(wildcard $(GLUE_FLOORS:%=src/%/*.cpp))) src/module.cpp

@@ -3,12 +3,14 @@
 // At the end a table sets the kernels on halves, bytes and bits against what bounds them: the L2 cache's bandwidth and
 // their instructions' (kernels_limits.hpp), whichever is less, and against the scalar tier; "-" where no limit is
 // known. fma_peak is a loop of independent multiply-adds in registers: what the core can do, for comparing the packed
-// kernels.
+// kernels. peak_percent is their share of it, by CPU time:
+// run both (--benchmark_filter='fma_peak|nearest|dot/').
 #include "longbow/simd/kernels.hpp"
 
 #include <benchmark/benchmark.h>
 
 #include <cstdio>
+#include <ctime>
 #include <map>
 #include <random>
 #include <string>
@@ -159,21 +161,52 @@ void hadamard(benchmark::State& state, const Kernels* table, std::size_t n) {
   report_rows(state, 1, n * sizeof(float));
 }
 
-void nearest(benchmark::State& state, const Kernels* table, std::size_t columns, std::size_t dims) {
-  const std::size_t rows = 192;
-  const std::vector<float> x = random_floats(rows * dims), centroids = random_floats(columns * dims);
+// What the core can do in a tier's instruction set, by its fma_peak; 0 until that has run.
+double peak_flops[kTierCount];
+
+// Both are blocks of the assignment: 256 rows by 512 columns.
+constexpr std::size_t kAssignRows = 256;
+
+// Counts the multiplications and additions of one call, and their share of the tier's peak.
+void report_flops(benchmark::State& state, Tier tier, double flops, double seconds) {
+  const double total = static_cast<double>(state.iterations()) * flops;
+  state.counters["flops"] = benchmark::Counter(total, benchmark::Counter::kIsRate);
+  const double peak = peak_flops[static_cast<int>(tier)];
+  if (peak > 0 && seconds > 0) state.counters["peak_percent"] = 100 * total / seconds / peak;
+}
+
+double cpu_seconds() {
+  timespec now;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+void nearest(benchmark::State& state, const Kernels* table, Tier tier, std::size_t columns, std::size_t dims) {
+  const std::vector<float> x = random_floats(kAssignRows * dims), centroids = random_floats(columns * dims);
   const std::vector<float> offset = random_floats(columns);
   std::vector<float> packed(packed_floats(columns, dims));
   pack_columns(centroids.data(), columns, dims, packed.data());
-  std::vector<Nearest> found(rows);
+  std::vector<Nearest> found(kAssignRows);
+  const double from = cpu_seconds();
   for (auto step : state) {
-    table->nearest_packed(x.data(), rows, packed.data(), offset.data(), columns, dims, found.data());
+    table->nearest_packed(x.data(), kAssignRows, packed.data(), offset.data(), columns, dims, found.data());
     benchmark::DoNotOptimize(found.data());
     benchmark::ClobberMemory();
   }
-  state.counters["flops"] =
-      benchmark::Counter(2.0 * static_cast<double>(state.iterations()) * static_cast<double>(rows * columns * dims),
-                         benchmark::Counter::kIsRate);
+  report_flops(state, tier, 2.0 * static_cast<double>(kAssignRows * columns * dims), cpu_seconds() - from);
+}
+
+void dot(benchmark::State& state, const Kernels* table, Tier tier, std::size_t columns, std::size_t dims) {
+  const std::vector<float> x = random_floats(kAssignRows * dims), centroids = random_floats(columns * dims);
+  std::vector<float> packed(packed_floats(columns, dims)), out(kAssignRows * columns);
+  pack_columns(centroids.data(), columns, dims, packed.data());
+  const double from = cpu_seconds();
+  for (auto step : state) {
+    table->dot_packed(x.data(), kAssignRows, packed.data(), columns, dims, out.data(), columns);
+    benchmark::DoNotOptimize(out.data());
+    benchmark::ClobberMemory();
+  }
+  report_flops(state, tier, 2.0 * static_cast<double>(kAssignRows * columns * dims), cpu_seconds() - from);
 }
 
 #if defined(__x86_64__)
@@ -184,25 +217,38 @@ void nearest(benchmark::State& state, const Kernels* table, std::size_t columns,
 #define LB_AVX512(i) "vfmadd231ps %%zmm15, %%zmm14, %%zmm" #i "\n\t"
 #define LB_CLEAR(i) "xorps %%xmm" #i ", %%xmm" #i "\n\t"
 #define LB_CLEAR_VEX(i) "vxorps %%xmm" #i ", %%xmm" #i ", %%xmm" #i "\n\t"
-#define LB_PEAK(name, clear, step, lanes)                                                                             \
+#define LB_PEAK(name, tier, clear, step, lanes)                                                                       \
   void name(benchmark::State& state) {                                                                                \
+    const double from = cpu_seconds();                                                                                \
     for (auto once : state) {                                                                                         \
       int count = 1000;                                                                                               \
       __asm__ volatile(LB_EACH(clear) clear(14) clear(15) "1:\n\t" LB_EACH(step) "dec %0\n\tjnz 1b"                   \
                        : "+r"(count)::"xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", \
                          "xmm10", "xmm11", "xmm14", "xmm15", "cc");                                                   \
     }                                                                                                                 \
-    state.counters["flops"] = benchmark::Counter(2.0 * static_cast<double>(state.iterations()) * 12000 * lanes,       \
-                                                 benchmark::Counter::kIsRate);                                        \
+    report_flops(state, tier, 2.0 * 12000 * lanes, 0);                                                                \
+    const double seconds = cpu_seconds() - from;                                                                      \
+    const double rate = 2.0 * static_cast<double>(state.iterations()) * 12000 * lanes / seconds;                      \
+    double& best = peak_flops[static_cast<int>(tier)];                                                                \
+    best = rate > best && state.iterations() > 1000 ? rate : best;                                                    \
   }
-LB_PEAK(peak_sse42, LB_CLEAR, LB_SSE, 4)
-LB_PEAK(peak_avx2, LB_CLEAR_VEX, LB_AVX2, 8)
-LB_PEAK(peak_avx512, LB_CLEAR_VEX, LB_AVX512, 16)
+LB_PEAK(peak_sse42, Tier::sse42, LB_CLEAR, LB_SSE, 4)
+LB_PEAK(peak_avx2, Tier::avx2, LB_CLEAR_VEX, LB_AVX2, 8)
+LB_PEAK(peak_avx512, Tier::avx512, LB_CLEAR_VEX, LB_AVX512, 16)
 #endif
 
 template <class Function, class... Arguments>
 void add(const std::string& name, Function function, Arguments... arguments) {
   benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) { function(state, arguments...); });
+}
+
+// dims 100 to 768: a panel's slice, the rows and what comes out of them stay in the L2 cache.
+void add_assignment(const std::string& name, Tier tier, const Kernels* table) {
+  for (const std::size_t dims : {std::size_t{100}, std::size_t{128}, std::size_t{768}}) {
+    const std::string end = std::string("/").append(std::to_string(dims)).append("d/").append(name);
+    add("nearest" + end, nearest, table, tier, std::size_t{512}, dims);
+    add("dot" + end, dot, table, tier, std::size_t{512}, dims);
+  }
 }
 
 void add_table(const std::string& tier, const Kernels* table) {
@@ -219,7 +265,6 @@ void add_table(const std::string& tier, const Kernels* table) {
     add("l1_f16" + end, halves<decltype(table->l1_f16)>, table->l1_f16, dims);
     add("from_f16" + end, from_f16, table, dims);
     add("grid_sums" + end, encode, table, dims);
-    add("nearest" + end, nearest, table, dims == 100 ? 2048 : 512, dims);
   }
   for (const std::size_t count : {std::size_t{1024}, std::size_t{16000}}) {
     const std::string end = std::string("/").append(std::to_string(count)).append("bit/").append(tier);
@@ -264,8 +309,12 @@ void add_all() {
 #if defined(__x86_64__)
   add_limits();
 #endif
-  for (int tier = 0; tier <= static_cast<int>(detected_tier()); ++tier)
-    add_table(tier_name(static_cast<Tier>(tier)), &kernels_of(static_cast<Tier>(tier)));
+#endif
+  for (int i = 0; i <= static_cast<int>(detected_tier()); ++i) {
+    const Tier tier = static_cast<Tier>(i);
+    add_table(tier_name(tier), &kernels_of(tier));
+    add_assignment(tier_name(tier), tier, &kernels_of(tier));
+  }
 #if defined(__x86_64__)
   const Kernels* best = &kernels_of(detected_tier());
   if (best == &kAvx512PopcntKernels) add_table("avx512-without-vpopcntdq", &kAvx512VnniKernels);

@@ -58,6 +58,15 @@ CREATE INDEX p_v ON p USING longbow (v);
 INSERT INTO p VALUES ('[1,2]');
 SELECT index, rows + pending AS rows FROM stat;
 SELECT index, rows FROM longbow_stat_index WHERE index = 'tmp_v';
+-- Builds are counted; those of temporary indexes and of indexes without rows are not.
+SELECT builds, build_bytes FROM longbow_stat_storage \gset
+REINDEX INDEX t_v;
+SELECT build_backend IN ('io_uring', 'standard') AS backend, build_reason IS NULL OR build_backend = 'standard' OR
+       build_reason LIKE 'the file system has no direct I/O%' AS reason, builds - :builds AS builds,
+       (build_bytes - :build_bytes) BETWEEN 8192 AND pg_relation_size('t_v') AS bytes FROM longbow_stat_storage;
+INSERT INTO tmp VALUES ('[1,2]');
+REINDEX INDEX tmp_v;
+SELECT builds - :builds AS builds FROM longbow_stat_storage;
 -- One index directly.
 SELECT rows, metric, dims FROM longbow_index_facts('t_v');
 

@@ -1065,13 +1065,14 @@ CREATE FUNCTION longbow_storage_stats(
     OUT bytes_raw bigint, OUT bytes_logged bigint, OUT bytes_written bigint, OUT compression_ratio float8,
     OUT group_size float8, OUT latency_p50_us float8, OUT latency_p99_us float8, OUT reserved_position bigint,
     OUT durable_position bigint, OUT lag_bytes bigint, OUT no_space bigint, OUT skipped bigint, OUT errors bigint,
-    OUT last_error text, OUT takeovers bigint)
+    OUT last_error text, OUT takeovers bigint,
+    OUT build_backend text, OUT build_reason text, OUT builds bigint, OUT build_bytes bigint)
   AS 'MODULE_PATHNAME', 'longbow_storage_stats' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
-COMMENT ON FUNCTION longbow_storage_stats() IS 'figures of the side WAL since the server''s start: see the view longbow_stat_storage';
+COMMENT ON FUNCTION longbow_storage_stats() IS 'figures of the side WAL and of index builds since the server''s start: see the view longbow_stat_storage';
 
 CREATE VIEW longbow_stat_storage AS SELECT * FROM longbow_storage_stats();
 COMMENT ON VIEW longbow_stat_storage IS
-  'one row: the side WAL since the server''s start; NULL columns without shared_preload_libraries = ''longbow''';
+  'one row: the side WAL and index builds since the server''s start; without shared_preload_libraries = ''longbow'' its columns are NULL and those of builds are of this session';
 COMMENT ON COLUMN longbow_stat_storage.requested IS 'backend that the settings ask for: none, standard or io_uring';
 COMMENT ON COLUMN longbow_stat_storage.effective IS 'backend in use';
 COMMENT ON COLUMN longbow_stat_storage.reason IS 'why they differ, or what works less well than it could';
@@ -1093,6 +1094,10 @@ COMMENT ON COLUMN longbow_stat_storage.skipped IS 'records not logged: after an 
 COMMENT ON COLUMN longbow_stat_storage.errors IS 'errors that stopped the log for a while';
 COMMENT ON COLUMN longbow_stat_storage.last_error IS 'the last of them';
 COMMENT ON COLUMN longbow_stat_storage.takeovers IS 'writes that another session finished';
+COMMENT ON COLUMN longbow_stat_storage.build_backend IS 'backend by which the last index build wrote its pages: standard or io_uring';
+COMMENT ON COLUMN longbow_stat_storage.build_reason IS 'why it was not io_uring past the page cache, though longbow.storage_use_iouring asked for it';
+COMMENT ON COLUMN longbow_stat_storage.builds IS 'index builds that wrote rows; those of temporary indexes are not counted';
+COMMENT ON COLUMN longbow_stat_storage.build_bytes IS 'bytes that they wrote past shared buffers';
 
 CREATE FUNCTION longbow_gc_stats(
     OUT indexes bigint, OUT pending_rows bigint, OUT delta_bytes bigint, OUT delta_bytes_used bigint, OUT rounds bigint,

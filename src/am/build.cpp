@@ -2,19 +2,22 @@
 // calibrate with the workers; log.
 //
 // Memory: half of maintenance_work_mem for training (or a file, where that needs more), then half for the sorts of all
-// members together. Pages go through shared buffers and are logged all at once at the end; a build that fails leaves nothing but
-// a file that the aborted transaction removes.
+// members together. The tree's pages go past shared buffers (pg/bulk_store.hpp), those of a temporary index and plain rows
+// through them, logged all at once at the end; a build that fails leaves nothing but a file that the aborted transaction
+// removes.
 #include "am/build_member.hpp"
 
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "am/batch.hpp"
 #include "longbow/tree/insert.hpp"
 #include "longbow/tree/maintain.hpp"
 #include "longbow/tree/train.hpp"
+#include "pg/bulk_store.hpp"
 #include "pg/context_resource.hpp"
 
 extern "C" {
@@ -89,7 +92,7 @@ class Build {
     survey();
     if (meta_.dims == 0 || !seen_ || !build_tree()) write_without_rows();
     set_phase(kPhaseLog);
-    store_.log_everything();
+    store_.log_unlogged(written_);
     end_phases();
     return pg::call([&] {
       auto* result = static_cast<IndexBuildResult*>(palloc(sizeof(IndexBuildResult)));
@@ -210,9 +213,12 @@ class Build {
     TupleTableSlot* slot = pg::call([&] { return MakeSingleTupleTableSlot(sort_columns(), &TTSOpsMinimalTuple); });
     set_phase(kPhaseWrite);
     tree::Space& space = member.space();
-    tree::write_empty(store_, meta_);
-    write_centre(space, member.centre());
-    tree::TreeBuilder tree(store_, space, memory_);
+    std::optional<pg::BulkStore> bulk;
+    if (!RelationUsesLocalBuffers(index_)) bulk.emplace(index_, context_);
+    tree::PageStore& pages = bulk ? static_cast<tree::PageStore&>(*bulk) : store_;
+    tree::write_empty(pages, meta_);
+    write_centre(pages, space, member.centre());
+    tree::TreeBuilder tree(pages, space, memory_);
     const std::size_t row_bytes = tree::PackedRow::bytes(space);
     std::pmr::vector<std::uint8_t> rows(&memory_);
     const double total = static_cast<double>(pg_atomic_read_u64(&team.shared().index_tuples));
@@ -230,7 +236,10 @@ class Build {
       }
       if (!plain && next.leaf == kPlainLeaf) {
         plain = true;
-        finish_tree(tree, member);
+        tree.finish(member.watch());
+        if (bulk) written_ = bulk->finish();
+        const tree::Meta built = space.meta;
+        tree::update_meta(store_, [&](tree::Meta& m) { m = built; });
       }
       if (next.bytes == nullptr) break;
       if (plain) {
@@ -262,15 +271,9 @@ class Build {
     });
   }
 
-  void write_centre(tree::Space& space, const float* centre) {
+  void write_centre(tree::PageStore& pages, tree::Space& space, const float* centre) {
     if (std::all_of(centre, centre + meta_.dims, [](float c) { return c == 0.0F; })) return;
-    space.meta.centre = tree::write_centre(store_, centre, meta_.dims);
-  }
-
-  void finish_tree(tree::TreeBuilder& tree, BuildMember& member) {
-    tree.finish(member.watch());
-    const tree::Meta built = member.space().meta;
-    tree::update_meta(store_, [&](tree::Meta& m) { m = built; });
+    space.meta.centre = tree::write_centre(pages, centre, meta_.dims);
   }
 
   // -- an index without a row that has a place in the tree
@@ -339,7 +342,8 @@ class Build {
   pg::RelationStore store_;
   tree::Meta meta_;
   MemoryContext row_context_ = nullptr;
-  BlockNumber blocks_ = 0;
+  BlockNumber blocks_ = 0;   // of the table
+  BlockNumber written_ = 0;  // past shared buffers, logged
   std::uint64_t* rows_seen_ = nullptr;
   bool seen_ = false;
   double expected_rows_ = 0, heap_tuples_ = 0, index_tuples_ = 0;

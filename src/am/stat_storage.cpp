@@ -1,6 +1,7 @@
 // longbow_storage_stats() and longbow_gc_stats(): what the views longbow_stat_storage and longbow_stat_gc show; one row
 // each, of NULLs where there is no shared memory.
 #include "am/index.hpp"
+#include "pg/build_stats.hpp"
 #include "pg/delta.hpp"
 #include "pg/settings.hpp"
 #include "pg/side_wal.hpp"
@@ -36,6 +37,7 @@ class RowWriter {
     if (under > 0) set(Float8GetDatum(static_cast<double>(over) / static_cast<double>(under)));
     column_++;
   }
+  void skip_to(int column) { column_ = column; }
   Datum row() { return HeapTupleGetDatum(heap_form_tuple(desc_, values_, nulls_)); }
 
  private:
@@ -50,6 +52,7 @@ class RowWriter {
 };
 
 constexpr double kMicrosecond = 1e3, kMillisecond = 1e6;
+constexpr int kLogColumns = 21;
 constexpr const char* kNoPreload = "shared_preload_libraries does not name longbow";
 
 void write_log(RowWriter& row, longbow::wal::Log& log) {
@@ -79,6 +82,15 @@ void write_log(RowWriter& row, longbow::wal::Log& log) {
   const int last = static_cast<int>(shared.last_errno.load());
   row.text(last != 0 ? strerror(last) : nullptr);
   row.number(c.takeovers.value());
+}
+
+void write_builds(RowWriter& row) {
+  longbow::pg::BuildStats& builds = longbow::pg::build_stats();
+  char reason[160];
+  row.text(longbow::pg::last_build_backend());
+  row.text(longbow::pg::last_build_reason(reason, sizeof reason));
+  row.number(builds.builds.value());
+  row.number(builds.bytes.value());
 }
 
 void write_gc(RowWriter& row) {
@@ -123,6 +135,8 @@ LB_FUNCTION(longbow_storage_stats) {
     row.text("none");
     row.text(kNoPreload);
   }
+  row.skip_to(kLogColumns);
+  write_builds(row);
   PG_RETURN_DATUM(row.row());
 }
 

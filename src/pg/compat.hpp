@@ -18,11 +18,13 @@ extern "C" {
 #endif
 #include "catalog/pg_class.h"
 #include "commands/vacuum.h"
+#include "common/relpath.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
 #include "optimizer/optimizer.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
+#include "storage/smgr.h"
 #include "utils/acl.h"
 #if PG_VERSION_NUM >= 160000
 #include "utils/relfilenumbermap.h"
@@ -131,6 +133,30 @@ inline Oid lb_tablespace(const LbLocator& file) { return file.spcNode; }
 inline Oid lb_database(const LbLocator& file) { return file.dbNode; }
 inline Oid lb_relation(const LbLocator& file) { return file.relNode; }
 #endif
+
+// Where a relation's first segment file lies, relative to the data directory.
+inline void lb_file_path(Relation relation, char (&out)[MAXPGPATH]) {
+#if PG_VERSION_NUM >= 180000
+  strlcpy(out, relpath(RelationGetSmgr(relation)->smgr_rlocator, MAIN_FORKNUM).str, sizeof out);
+#elif PG_VERSION_NUM >= 160000
+  char* path = relpath(RelationGetSmgr(relation)->smgr_rlocator, MAIN_FORKNUM);
+  strlcpy(out, path, sizeof out);
+  pfree(path);
+#else
+  char* path = relpath(RelationGetSmgr(relation)->smgr_rnode, MAIN_FORKNUM);
+  strlcpy(out, path, sizeof out);
+  pfree(path);
+#endif
+}
+
+// Writes a block at or beyond the end of a relation's file, past shared buffers; the caller syncs the file.
+inline void lb_extend_file(Relation relation, BlockNumber block, const void* page) {
+#if PG_VERSION_NUM >= 160000
+  smgrextend(RelationGetSmgr(relation), MAIN_FORKNUM, block, page, true);
+#else
+  smgrextend(RelationGetSmgr(relation), MAIN_FORKNUM, block, static_cast<char*>(const_cast<void*>(page)), true);
+#endif
+}
 
 // The relation of this database whose file it is, as far as this transaction sees.
 inline Oid lb_relation_of_file(const LbLocator& file) {

@@ -1,12 +1,11 @@
 // Buffers, generic WAL and free pages behind the tree's PageStore.
 #include "pg/relation_store.hpp"
 
-#include <algorithm>
-
 #include "longbow/base/error.hpp"
 #include "longbow/tree/format.hpp"
 #include "pg/boundary.hpp"
 #include "pg/compat.hpp"
+#include "pg/page_hole.hpp"
 
 extern "C" {
 #include "access/transam.h"
@@ -46,17 +45,6 @@ PageHandle handle_of(Buffer buffer) {
           static_cast<std::uintptr_t>(static_cast<std::uint32_t>(buffer))};
 }
 Buffer buffer_of(const PageHandle& handle) { return static_cast<Buffer>(static_cast<std::uint32_t>(handle.token)); }
-
-// Everything between the last byte in use and the trailer is declared a hole, so that it is neither logged nor kept:
-// zeros there are zeros after replay too.
-void mark_hole(std::uint8_t* image) {
-  auto* words = reinterpret_cast<const std::uint64_t*>(image);
-  std::size_t end = tree::kTrailerOffset / 8;
-  while (end > tree::kPageHeaderBytes / 8 && words[end - 1] == 0) --end;
-  auto* header = reinterpret_cast<PageHeader>(image);
-  header->pd_lower = static_cast<LocationIndex>(std::max<std::size_t>(end * 8, SizeOfPageHeaderData));
-  header->pd_upper = header->pd_special;
-}
 
 }  // namespace
 
@@ -262,9 +250,13 @@ void RelationStore::tick() {
   }
 }
 
-void RelationStore::log_everything() {
+void RelationStore::log_unlogged(BlockNumber logged) {
   if (!RelationNeedsWAL(index_)) return;
-  call([&] { log_newpage_range(index_, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index_), true); });
+  call([&] {
+    // The meta page has been changed since it was written with the others.
+    if (logged > 0) log_newpage_range(index_, MAIN_FORKNUM, tree::kMetaBlock, tree::kMetaBlock + 1, true);
+    log_newpage_range(index_, MAIN_FORKNUM, logged, RelationGetNumberOfBlocks(index_), true);
+  });
 }
 
 }  // namespace longbow::pg

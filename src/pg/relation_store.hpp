@@ -55,8 +55,9 @@ class RelationStore final : public tree::PageStore {
     hints_ = hints;
     if (hints != nullptr) known_blocks_ = Max(known_blocks_, hints->blocks);
   }
-  // Logs every page of a relation that was written in bulk mode.
-  void log_everything();
+  // Logs the pages of a relation that was written in bulk mode, but those of its first `logged` blocks that the direct
+  // writer has logged already: of these only the meta page is logged again.
+  void log_unlogged(BlockNumber logged);
 
  private:
   tree::PageHandle hold(Buffer buffer) noexcept;

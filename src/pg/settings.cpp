@@ -106,7 +106,7 @@ void define_storage() {
   DefineCustomBoolVariable("longbow.storage_wal", "Keeps a side WAL of inserted vectors.",
                            "Without it vectors of pending rows are read from the table when memory lacks them.",
                            &settings.storage_wal, true, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
-  DefineCustomBoolVariable("longbow.storage_use_iouring", "Writes the side WAL by io_uring.",
+  DefineCustomBoolVariable("longbow.storage_use_iouring", "Writes the side WAL and new indexes by io_uring.",
                            "Where the kernel does not allow it, standard system calls are used; see longbow_stat_storage.",
                            &settings.storage_use_iouring, boot_bool("LONGBOW_STORAGE_USE_IOURING", true), PGC_SIGHUP, 0,
                            nullptr, nullptr, nullptr);

@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "pg/boundary.hpp"
+#include "pg/build_stats.hpp"
 
 extern "C" {
 #include "storage/lwlock.h"
@@ -23,6 +24,7 @@ struct ServerShared {
   std::atomic<std::uint64_t> workers_well;  // a bit a place of the launcher's: its worker has come to its end
   std::atomic<bool> no_worker_slot;      // the last worker could not be started
   std::atomic<std::uint32_t> failure_said;  // generation of the side WAL whose failure was reported
+  BuildStats builds;
 };
 
 // What lies in shared memory; null without shared_preload_libraries = 'longbow'.

@@ -73,6 +73,34 @@ struct PackedHeader {
   quant::RefineFactors refine;
 };
 
+// The codes of a byte, each in a byte of its own, the lowest bits first.
+template <unsigned Bits>
+auto spread_byte(std::uint8_t byte) noexcept {
+  if constexpr (Bits == 1) {
+    // Byte i keeps bit i alone; adding 0x7F brings any bit to the top.
+    const std::uint64_t apart = byte * 0x0101010101010101ULL & 0x8040201008040201ULL;
+    return (apart + 0x7F7F7F7F7F7F7F7FULL) >> 7 & 0x0101010101010101ULL;
+  } else if constexpr (Bits == 2) {
+    const std::uint32_t b = byte;
+    return (b | b << 6 | b << 12 | b << 18) & 0x03030303U;
+  } else {
+    return static_cast<std::uint16_t>((byte | byte << 4) & 0x0F0F);
+  }
+}
+
+template <unsigned Bits>
+void spread_codes(const std::uint8_t* packed, std::size_t dims, std::uint8_t* codes) noexcept {
+  constexpr std::size_t kPerByte = 8 / Bits;
+  const std::size_t whole = dims / kPerByte;
+  for (std::size_t i = 0; i < whole; ++i) {
+    const auto spread = spread_byte<Bits>(packed[i]);
+    static_assert(sizeof spread == kPerByte);
+    std::memcpy(codes + i * kPerByte, &spread, kPerByte);
+  }
+  for (std::size_t i = whole * kPerByte; i < dims; ++i)
+    codes[i] = static_cast<std::uint8_t>(packed[whole] >> (i % kPerByte * Bits) & ((1U << Bits) - 1));
+}
+
 constexpr std::size_t packed_scan_bytes(const Space& space) noexcept {
   return (space.meta.dims * space.meta.bits + 7) / 8;
 }
@@ -103,11 +131,12 @@ EncodedRow PackedRow::unpack(const Space& space, const std::uint8_t* in, std::ui
   std::memcpy(&header, in, sizeof header);
   const std::uint8_t* refine = in + sizeof header;
   const std::uint8_t* scan = refine + space.dims();
-  const unsigned bits = space.meta.bits;
-  const unsigned per_byte = 8 / bits;
-  const unsigned mask = (1U << bits) - 1;
-  for (std::size_t i = 0, n = space.dims(); i < n; ++i)
-    scan_codes[i] = static_cast<std::uint8_t>(scan[i / per_byte] >> (i % per_byte * bits) & mask);
+  switch (space.meta.bits) {
+    case 1: spread_codes<1>(scan, space.dims(), scan_codes); break;
+    case 2: spread_codes<2>(scan, space.dims(), scan_codes); break;
+    case 4: spread_codes<4>(scan, space.dims(), scan_codes); break;
+    default: std::memcpy(scan_codes, scan, space.dims()); break;
+  }
   return {header.row, header.scan, header.refine, scan_codes, refine};
 }
 
