@@ -70,8 +70,8 @@ bool lays_out(const Geometry& g) {
   }
   for (std::size_t slot = 0; g.leaf && slot < g.max_rows; ++slot) {
     const RefinePlace place = place_of_refine(g, slot);
-    if (place.page + g.refine_span > g.refine_capacity || place.offset % alignof(quant::RefineFactors) != 0) return false;
-    std::size_t left = sizeof(quant::RefineFactors) + g.dims;
+    if (place.page + g.refine_span > g.refine_capacity || place.offset % alignof(RefineHeader) != 0) return false;
+    std::size_t left = sizeof(RefineHeader) + g.dims;
     for (std::size_t p = 0; p < g.refine_span; ++p) {
       const std::size_t part = std::min(left, kTrailerOffset - (p == 0 ? place.offset : kBodyOffset));
       if (!pages.use(kRefine + place.page + p, p == 0 ? place.offset : kBodyOffset, part)) return false;

@@ -103,7 +103,7 @@ std::size_t append_narrow(PageStore& store, const Space& space, const PageRef& h
     quant::put_row(scan_image + at.codes, static_cast<unsigned>(slot % 16), g.bits, rows[i].scan_codes, g.dims, 0,
                    g.groups);
     put_leaf_factors(scan_image + at.factors, slot % 16, rows[i].row, rows[i].scan);
-    put_refine(g, refine_image, slot, 0, rows[i].refine, rows[i].refine_codes);
+    put_refine(g, refine_image, slot, 0, {rows[i].refine, rows[i].row}, rows[i].refine_codes);
   }
   count_slots(h, target, count, no_free);
   commit(change, rider, count);
@@ -125,7 +125,7 @@ std::size_t append_wide(PageStore& store, const Space& space, const PageRef& hea
     const Part part = open_part(store, head, PageKind::refine, g.refine_entry(page), page < before.refine_pages);
     Change change(store);
     std::uint8_t* image = edit_part(change, part, PageKind::refine, before.node_id, head.block(), page);
-    put_refine(g, image, target.slot, i, row.refine, row.refine_codes);
+    put_refine(g, image, target.slot, i, {row.refine, row.row}, row.refine_codes);
     if (g.refine_span > 1) trailer(image).next = chain;
     change.commit();
     chain = refine_blocks[i] = part.page.block();

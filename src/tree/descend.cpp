@@ -10,6 +10,8 @@ namespace longbow::tree {
 namespace {
 // Splits move a node away at most a few times during one descent; more is corruption.
 constexpr int kMostAttempts = 1000;
+// Inner nodes of a level that are looked into for the leaves near a vector.
+constexpr std::size_t kNearInner = 3;
 }  // namespace
 
 Descent::Descent(PageStore& store, const Space& space, std::pmr::memory_resource& memory)
@@ -57,7 +59,8 @@ bool Descent::open(Step& step, PageRef& page, const float* vector) {
   throw_corrupted(step.node.head, "forward links have a loop");
 }
 
-bool Descent::best_child(Step& step, PageRef& page, const float* vector) {
+template <class Found>
+bool Descent::score_children(PageRef& page, const float* vector, Found&& found) {
   const Geometry& g = space_.inner;
   copy_head(space_, page, head_);
   if (g.centroid_span > 0) page.reset();
@@ -69,20 +72,22 @@ bool Descent::best_child(Step& step, PageRef& page, const float* vector) {
   query.scale = quant::quantize_query(vector, g.dims, q8_.size(), q8_.data());
   BlockScorer scorer(g, query, l1 ? Form::taxicab : Form::squared);
   scorer.set_base(base);
+  return for_each_block<InnerFactors>(store_, g, head_, page, &scorer, [&](std::size_t first, const InnerFactors& f) {
+    alignas(64) float d[16];
+    scorer.score(f.add, f.scale, std::numeric_limits<float>::infinity(), d);
+    for (std::size_t i = 0; i < 16 && first + i < head_.head.rows; ++i)
+      if (!is_free(f, i)) found(d[i], NodeRef{f.child[i], f.child_id[i]});
+  });
+}
+
+bool Descent::best_child(Step& step, PageRef& page, const float* vector) {
   float best = std::numeric_limits<float>::infinity();
   NodeRef child{kNoBlock, 0};
-  const bool whole =
-      for_each_block<InnerFactors>(store_, g, head_, page, &scorer, [&](std::size_t first, const InnerFactors& f) {
-        alignas(64) float d[16];
-        scorer.score(f.add, f.scale, best, d);
-        for (std::size_t i = 0; i < 16 && first + i < head_.head.rows; ++i) {
-          if (is_free(f, i)) continue;
-          if (d[i] < best || child.node_id == 0) {
-            best = d[i];
-            child = {f.child[i], f.child_id[i]};
-          }
-        }
-      });
+  const bool whole = score_children(page, vector, [&](float d, NodeRef node) {
+    if (!(d < best) && child.node_id != 0) return;
+    best = d;
+    child = node;
+  });
   if (!whole) return false;
   if (child.node_id == 0) throw_corrupted(step.node.head, "an inner node has no children");
   step = {child, static_cast<std::uint16_t>(step.level - 1)};
@@ -105,6 +110,32 @@ NodeRef Descent::leaf_of(const float* vector) {
     if (found) return step.node;
   }
   throw_corrupted(kMetaBlock, "no path leads to a leaf");
+}
+
+void Descent::leaves_near(const float* vector, std::size_t count, std::pmr::vector<Placed>& out) {
+  struct Near {
+    float distance;
+    NodeRef node, parent;
+  };
+  const auto nearer = [](const Near& a, const Near& b) { return a.distance < b.distance; };
+  const Meta meta = read_meta(store_);
+  std::pmr::vector<Near> level(centroid_.get_allocator()), below(centroid_.get_allocator());
+  level.push_back({0, {meta.root, meta.root_id}, {kNoBlock, 0}});
+  for (std::uint32_t height = meta.height; height > 1; --height) {
+    below.clear();
+    for (const Near& at : level) {
+      store_.tick();
+      PageRef page(store_, at.node.head, Latch::share);
+      if (!is_head_of(space_, page.data(), at.node.node_id, at.node.head)) continue;
+      score_children(page, vector, [&](float d, NodeRef node) { below.push_back({d, node, at.node}); });
+    }
+    const std::size_t kept = std::min(below.size(), height > 2 ? kNearInner : count);
+    std::partial_sort(below.begin(), below.begin() + static_cast<std::ptrdiff_t>(kept), below.end(), nearer);
+    below.resize(kept);
+    level.swap(below);
+  }
+  if (meta.height < 2) return;
+  for (const Near& at : level) out.push_back({at.node, at.parent});
 }
 
 bool Descent::parent_of(NodeRef node, std::uint16_t level, NodeRef& parent) {

@@ -13,6 +13,13 @@ class Descent {
   Descent(PageStore& store, const Space& space, std::pmr::memory_resource& memory);
   // The nearest leaf; reads the root from the meta page anew on a conflict with a split.
   NodeRef leaf_of(const float* vector);
+  // A leaf and the inner node above it.
+  struct Placed {
+    NodeRef node, parent;
+  };
+  // Appends about the `count` leaves nearest to a vector, nearest first, if the root is no leaf; the caller keeps splits
+  // away.
+  void leaves_near(const float* vector, std::size_t count, std::pmr::vector<Placed>& out);
   // The parent of a node of that level, found by looking through the inner nodes above it; false if there is none. The
   // caller may hold the node's own head.
   bool parent_of(NodeRef node, std::uint16_t level, NodeRef& parent);
@@ -25,6 +32,9 @@ class Descent {
   // Opens a node: follows forward links to the nearer of the two. False if it has changed hands.
   bool open(Step& step, PageRef& page, const float* vector);
   bool best_child(Step& step, PageRef& page, const float* vector);
+  // Calls found(estimate of the distance, child) for all children of an open node; false if a page has changed hands.
+  template <class Found>
+  bool score_children(PageRef& page, const float* vector, Found&& found);
   float distance(const float* vector, const float* centroid);
 
   PageStore& store_;

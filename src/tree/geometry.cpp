@@ -39,7 +39,7 @@ Geometry lay_out(std::size_t dims, unsigned bits, bool leaf, std::size_t max_row
     g.page_blocks = 1;
   }
   if (leaf) {
-    g.refine_bytes = sizeof(quant::RefineFactors) + round_up(dims, 4);
+    g.refine_bytes = sizeof(RefineHeader) + round_up(dims, 4);
     g.refine_rows = std::max<std::size_t>(1, kBodyBytes / g.refine_bytes);
     g.refine_span = (g.refine_bytes + kBodyBytes - 1) / kBodyBytes;
   }

@@ -25,12 +25,12 @@ void read_leaf_rows(PageStore& store, const Space& space, const PageRef& head, L
   std::pmr::vector<std::uint8_t> codes(n, out.rows.get_allocator().resource());
   for (std::size_t i = 0; i < out.rows.size(); ++i) {
     const std::size_t slot = out.slots[i];
-    quant::RefineFactors factors;
+    RefineHeader header;
     if (!read_refine(store, g, out.head.directory[g.refine_entry(place_of_refine(g, slot).page)],
-                     out.head.head.node_id, slot, factors, codes.data()))
+                     out.head.head.node_id, slot, header, codes.data()))
       throw_corrupted(head.block(), "a refine page is not its leaf's own");
-    quant::decode_refine(codes.data(), factors.step, out.centroid.data(), n, out.vectors.data() + i * n);
-    out.errors[i] = factors.error;
+    quant::decode_refine(codes.data(), header.factors.step, out.centroid.data(), n, out.vectors.data() + i * n);
+    out.errors[i] = header.factors.error;
   }
 }
 

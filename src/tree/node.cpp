@@ -62,17 +62,17 @@ bool read_centroid(PageStore& store, const Space& space, const HeadCopy& head, c
 }
 
 bool read_refine(PageStore& store, const Geometry& g, BlockId first_page, std::uint32_t id, std::size_t slot,
-                 quant::RefineFactors& factors, std::uint8_t* codes) {
+                 RefineHeader& header, std::uint8_t* codes) {
   PageRef page(store, first_page, Latch::share);
   if (!belongs(page.data(), PageKind::refine, id)) return false;
   const std::uint8_t* at = page.data() + place_of_refine(g, slot).offset;
-  std::memcpy(&factors, at, sizeof factors);
+  std::memcpy(&header, at, sizeof header);
   if (g.refine_span == 1) {
-    std::memcpy(codes, at + sizeof factors, g.dims);
+    std::memcpy(codes, at + sizeof header, g.dims);
     return true;
   }
-  std::size_t done = std::min(g.dims, kBodyBytes - sizeof factors);
-  std::memcpy(codes, at + sizeof factors, done);
+  std::size_t done = std::min(g.dims, kBodyBytes - sizeof header);
+  std::memcpy(codes, at + sizeof header, done);
   while (done < g.dims) {
     const BlockId next = trailer(page.data()).next;
     page.reset();

@@ -246,8 +246,8 @@ bool for_each_block(PageStore& store, const Geometry& g, const HeadCopy& head, P
   return true;
 }
 
-// Reads one row's refine codes and factors; false if the page has changed hands. `codes` has dims bytes.
+// Reads one slot's refine header and codes; false if the page has changed hands. `codes` has dims bytes.
 bool read_refine(PageStore& store, const Geometry& g, BlockId first_page, std::uint32_t id, std::size_t slot,
-                 quant::RefineFactors& factors, std::uint8_t* codes);
+                 RefineHeader& header, std::uint8_t* codes);
 
 }  // namespace longbow::tree

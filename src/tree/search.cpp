@@ -19,6 +19,7 @@ using base::Error;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 // A reader that keeps losing its pages meets corruption, not concurrency.
 constexpr int kMostRestarts = 16;
+constexpr int kMostWalks = 8;
 constexpr double kFirstWaveRows = 10;
 constexpr double kWaveGrowth = 4;
 // Where pending rows are kept by coarser codes than the tree's, so many times more of them are refined.
@@ -94,6 +95,8 @@ struct Search::State {
   double highest_bound = -kInfinity;
   BlockId plain_at = kNoBlock;
   std::size_t plain_pages = 0, plain_limit = 64;
+  std::uint32_t moves = 0;  // of the meta page, when the walk that goes on began
+  int walks = 0;            // that came to an end
   BlockId next_head = kNoBlock;  // the leaf that will be visited next
   std::uint64_t limited_rows = 0;  // rows scored, those of the first wave's leaves once
   bool lost = false;        // a page changed hands: the tree is read again
@@ -113,6 +116,7 @@ struct Search::State {
   bool run_blind();
   bool run_plain(std::uint16_t flags);
   void restart_tree();
+  bool look_again();
   // Reads the chain of plain rows once more, for the next phase.
   void next_plain(Phase next) {
     phase = next;
@@ -175,6 +179,18 @@ void Search::State::restart_tree() {
   space.meta = read_meta(store);
   frontier.forget_loss();
   begin_tree();
+}
+
+// Whether rows may have gone from leaves that were still to come into leaves that had been read: then the tree is walked once
+// more, and rows handed out are known. Moves are short and rare; a walk that meets some each time ends all the same.
+bool Search::State::look_again() {
+  if (++walks > kMostWalks) return false;
+  const Meta now = read_meta(store);
+  if (now.moves == moves && moves % 2 == 0) return false;
+  space.meta = now;
+  moves = now.moves;
+  begin_tree();
+  return true;
 }
 
 void Search::State::visit(NodeRef first) {
@@ -306,9 +322,9 @@ void Search::State::refine_into_ready(std::size_t count) {
       r = quant::refine(query.refine(), t, v.product, at + sizeof(quant::RefineFactors),
                         *reinterpret_cast<const quant::RefineFactors*>(at));
     } else if (g.refine_span > 1) {
-      quant::RefineFactors factors;
-      if (read_refine(store, g, it->refine_block, v.node_id, it->slot, factors, codes.data()))
-        r = quant::refine(query.refine(), t, v.product, codes.data(), factors);
+      RefineHeader header;
+      if (read_refine(store, g, it->refine_block, v.node_id, it->slot, header, codes.data()) && header.row == it->row)
+        r = quant::refine(query.refine(), t, v.product, codes.data(), header.factors);
     } else {
       if (page.block() != it->refine_block) {
         page.reset();
@@ -317,8 +333,9 @@ void Search::State::refine_into_ready(std::size_t count) {
       }
       if (belongs(page.data(), PageKind::refine, v.node_id)) {
         const std::uint8_t* at = page.data() + place_of_refine(g, it->slot).offset;
-        r = quant::refine(query.refine(), t, v.product, at + sizeof(quant::RefineFactors),
-                          *reinterpret_cast<const quant::RefineFactors*>(at));
+        const auto& header = *reinterpret_cast<const RefineHeader*>(at);
+        // A row that has moved since is handed out unplaced: the executor decides.
+        if (header.row == it->row) r = quant::refine(query.refine(), t, v.product, at + sizeof header, header.factors);
       }
     }
     const double bound = r.lower_bound == r.lower_bound ? r.lower_bound : -kInfinity;
@@ -407,6 +424,10 @@ bool Search::State::run_wave() {
   const bool over_limit = options.max_rows > 0 && limited_rows >= options.max_rows;
   // Nothing is left once the pool is empty and all leaves have been visited without forgetting.
   const bool more = wave == 0 || !pool.empty() || (!exhausted && !over_limit);
+  if (!more && exhausted && look_again()) {
+    wave = 1;
+    return true;
+  }
   // The leaves that filled the second wave must not be visited a third time.
   if (!full || wave == 1) ++wave;
   return more && !(over_limit && wave > 0 && pool.empty());
@@ -417,7 +438,7 @@ bool Search::State::run_blind() {
   prune = false;
   const std::size_t end = frontier.prepare(visited + 1);
   if (visited >= end) {
-    if (!frontier.lost()) return false;
+    if (!frontier.lost()) return look_again();
     restart_tree();
     return true;
   }
@@ -486,6 +507,8 @@ void Search::start(const float* query, const SearchOptions& options) {
   s.ranking = query == nullptr ? Ranking::null : s.space.dims() == 0 ? Ranking::blind : s.query.prepare(query);
   s.phase = State::Phase::bare;
   s.plain_at = s.space.meta.plain_head;
+  s.moves = s.space.meta.moves;
+  s.walks = 0;
   s.begin_tree();
 }
 

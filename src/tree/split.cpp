@@ -9,6 +9,7 @@
 #include "longbow/mem/flat_set.hpp"
 #include "longbow/quant/kmeans.hpp"
 #include "longbow/tree/build.hpp"
+#include "reassign.hpp"
 
 namespace longbow::tree {
 
@@ -140,6 +141,7 @@ bool split_leaf(PageStore& store, const Space& space, NodeRef leaf, std::pmr::me
     link_replacement(store, space, old_head, what, memory);
   }
   free_body(store, space, rows.head);
+  reassign_around(store, space, what, rows.centroid.data(), memory);
   return true;
 }
 

@@ -84,11 +84,11 @@ void write_refine_pages(PageStore& store, const Geometry& g, const NodeIdentity&
     std::uint8_t* image = change.create(page);
     if (g.refine_span > 1) {
       const EncodedRow& row = rows[p / g.refine_span];
-      put_refine(g, image, p / g.refine_span, p % g.refine_span, row.refine, row.refine_codes);
+      put_refine(g, image, p / g.refine_span, p % g.refine_span, {row.refine, row.row}, row.refine_codes);
     } else {
       const std::size_t end = std::min(rows.size(), (p + 1) * g.refine_rows);
       for (std::size_t slot = p * g.refine_rows; slot < end; ++slot)
-        put_refine(g, image, slot, 0, rows[slot].refine, rows[slot].refine_codes);
+        put_refine(g, image, slot, 0, {rows[slot].refine, rows[slot].row}, rows[slot].refine_codes);
     }
     set_trailer(image, PageKind::refine, identity.node_id, head, p);
     if (g.refine_span > 1 && p % g.refine_span != g.refine_span - 1) trailer(image).next = next;
@@ -131,18 +131,18 @@ void set_trailer(std::uint8_t* page, PageKind kind, std::uint32_t id, BlockId he
   trailer(page) = {id, head, kNoBlock, kind, static_cast<std::uint16_t>(ordinal), 0, kTrailerMagic, 0};
 }
 
-void put_refine(const Geometry& g, std::uint8_t* page, std::size_t slot, std::size_t part, quant::RefineFactors factors,
+void put_refine(const Geometry& g, std::uint8_t* page, std::size_t slot, std::size_t part, const RefineHeader& header,
                 const std::uint8_t* codes) {
   if (g.refine_span == 1) {
     std::uint8_t* at = page + place_of_refine(g, slot).offset;
-    std::memcpy(at, &factors, sizeof factors);
-    std::memcpy(at + sizeof factors, codes, g.dims);
+    std::memcpy(at, &header, sizeof header);
+    std::memcpy(at + sizeof header, codes, g.dims);
     return;
   }
-  const std::size_t first = kBodyBytes - sizeof factors;
+  const std::size_t first = kBodyBytes - sizeof header;
   if (part == 0) {
-    std::memcpy(page + kBodyOffset, &factors, sizeof factors);
-    std::memcpy(page + kBodyOffset + sizeof factors, codes, std::min(first, g.dims));
+    std::memcpy(page + kBodyOffset, &header, sizeof header);
+    std::memcpy(page + kBodyOffset + sizeof header, codes, std::min(first, g.dims));
     return;
   }
   const std::size_t from = first + (part - 1) * kBodyBytes;

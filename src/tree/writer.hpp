@@ -50,7 +50,7 @@ quant::ScanFactors encode_child(const Space& space, const float* parent, const f
 BlockId write_chain(PageStore& store, PageKind kind, const std::uint8_t* bytes, std::size_t count);
 
 // Writes part of a row's refine codes and factors, as they lie on page `part` of its span.
-void put_refine(const Geometry& g, std::uint8_t* page, std::size_t slot, std::size_t part, quant::RefineFactors factors,
+void put_refine(const Geometry& g, std::uint8_t* page, std::size_t slot, std::size_t part, const RefineHeader& header,
                 const std::uint8_t* codes);
 void put_leaf_factors(std::uint8_t* factors, std::size_t row, RowId id, quant::ScanFactors scan);
 

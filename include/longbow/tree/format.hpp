@@ -187,7 +187,7 @@ struct Meta {
   std::uint64_t merge_cut;     // a plan stands: it covers the entries below this ordinal; else 0
   std::uint64_t merge_done;    // entries of the plan that are in the tree, in plan order
   BlockId merge_plan;          // first page of the plan, kNoBlock = none stands
-  std::uint32_t reserved2;
+  std::uint32_t moves;         // grows with re-assignments of rows between leaves; odd while one is under way
   Calibration calibration;
 };
 static_assert(sizeof(Meta) + kPageHeaderBytes < kTrailerOffset);

@@ -4,9 +4,18 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "longbow/quant/code.hpp"
 #include "longbow/tree/format.hpp"
 
 namespace longbow::tree {
+
+// Before a row's refine codes. The row id tells a scan, which comes back to a slot that it has seen, whether the row is still
+// there: rows move between leaves, and their slots are used again.
+struct RefineHeader {
+  quant::RefineFactors factors;
+  RowId row;
+};
+static_assert(sizeof(RefineHeader) == 16);
 
 struct Geometry {
   std::size_t dims;
