@@ -60,11 +60,16 @@ VACUUM t;
 SELECT allocations > 0 AS allocated, live FROM work WHERE kind = 'vacuum';
 SELECT longbow_check('t_v') AS rows;
 SELECT allocations > 0 AS allocated, live FROM work WHERE kind = 'other';
--- Everyone may look.
+-- Who may look is up to the owner, as with the other statistics of the server.
 CREATE ROLE am_memory_nobody;
 SET ROLE am_memory_nobody;
 SELECT count(*) FROM longbow_stat_memory;
 RESET ROLE;
+GRANT SELECT ON longbow_stat_memory TO am_memory_nobody;
+SET ROLE am_memory_nobody;
+SELECT count(*) FROM longbow_stat_memory;
+RESET ROLE;
+REVOKE SELECT ON longbow_stat_memory FROM am_memory_nobody;
 DROP ROLE am_memory_nobody;
 DROP TABLE before CASCADE;
 DROP SCHEMA am_memory CASCADE;

@@ -1152,6 +1152,3 @@ CREATE FUNCTION longbow_wal_dump(segment bigint, OUT "position" bigint, OUT leng
 REVOKE EXECUTE ON FUNCTION longbow_wal_dump(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION longbow_wal_dump(bigint) IS
   'records of one segment of the side WAL (files under longbow/wal in the data directory, named by the segment''s number in hexadecimal); the last row says why there are no more; superuser only';
-
--- Statistics are everyone's, as core's are.
-GRANT SELECT ON longbow_stat_simd, longbow_stat_index, longbow_stat_storage, longbow_stat_gc, longbow_stat_memory TO PUBLIC;
