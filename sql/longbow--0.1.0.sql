@@ -1126,6 +1126,25 @@ COMMENT ON COLUMN longbow_stat_gc.pause_p50_ms IS 'median of it, milliseconds';
 COMMENT ON COLUMN longbow_stat_gc.pause_p99_ms IS '99th percentile of it';
 COMMENT ON COLUMN longbow_stat_gc.worker_slot_missing IS 'the last worker could not be started: raise max_worker_processes';
 
+CREATE FUNCTION longbow_memory_stats(
+    OUT kind text, OUT size_class text, OUT allocations bigint, OUT bytes bigint, OUT live_bytes bigint, OUT peak_bytes bigint,
+    OUT resets bigint) RETURNS SETOF record
+  AS 'MODULE_PATHNAME', 'longbow_memory_stats' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED ROWS 35;
+COMMENT ON FUNCTION longbow_memory_stats() IS 'memory that the library''s C++ code took since the server''s start: see the view longbow_stat_memory';
+
+CREATE VIEW longbow_stat_memory AS SELECT * FROM longbow_memory_stats();
+COMMENT ON VIEW longbow_stat_memory IS
+  'one row a kind of work and size class: memory that C++ code took from PostgreSQL''s memory contexts since the server''s start, by transactions that have ended and this session; without shared_preload_libraries = ''longbow'' by this session alone';
+COMMENT ON COLUMN longbow_stat_memory.kind IS
+  'what the memory was for: scan, insert (flushes of batches too), merge, build, vacuum, fill (reading pending rows that the delta lacks), other';
+COMMENT ON COLUMN longbow_stat_memory.size_class IS
+  'bytes of one allocation: tiny below 64, small below 256, medium below 1024, large to 65536, huge above';
+COMMENT ON COLUMN longbow_stat_memory.allocations IS 'allocations';
+COMMENT ON COLUMN longbow_stat_memory.bytes IS 'bytes that they asked for';
+COMMENT ON COLUMN longbow_stat_memory.live_bytes IS 'bytes not given back yet';
+COMMENT ON COLUMN longbow_stat_memory.peak_bytes IS 'the most live bytes that one process had at a time';
+COMMENT ON COLUMN longbow_stat_memory.resets IS 'times that a piece of work gave back all it had left of this class at once, by resetting its arena';
+
 CREATE FUNCTION longbow_wal_dump(segment bigint, OUT "position" bigint, OUT length integer, OUT database oid, OUT filenode oid,
     OUT incarnation bigint, OUT rows integer, OUT dims integer, OUT compressed boolean, OUT raw_bytes integer,
     OUT stored_bytes integer, OUT status text) RETURNS SETOF record

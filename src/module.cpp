@@ -3,6 +3,7 @@
 #include "am/index.hpp"
 #include "am/worker.hpp"
 #include "pg/boundary.hpp"
+#include "pg/memory_stats.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
 
@@ -21,5 +22,6 @@ extern "C" void _PG_init(void) {
     }
     longbow::am::register_options();
     longbow::am::install_batch_hooks();
+    longbow::pg::register_memory_callbacks();
   });
 }

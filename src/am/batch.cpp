@@ -234,7 +234,7 @@ void put_rows(Relation index, pg::RelationStore& store, const tree::Space& space
 
 // Returns whether the index has a pending list that only a server with shared memory can have made.
 bool insert_batch(Relation index, Batch* batch, MemoryContext context) {
-  pg::ContextResource memory(context);
+  pg::ContextResource memory(context, pg::MemoryKind::insert);
   pg::RelationStore store(index);
   const tree::Space* space = load_space(index, store, context);
   if (space->meta.incarnation != batch->incarnation) return false;  // built anew from the heap meanwhile

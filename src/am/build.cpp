@@ -81,7 +81,7 @@ class Build {
         index_(index),
         info_(info),
         context_(context),
-        memory_(context),
+        memory_(context, pg::MemoryKind::build),
         store_(index, pg::RelationStore::Mode::bulk),
         meta_(tree::new_meta(pg::call([&] { return new_index(index); }))) {
     row_context_ = pg::call([&] { return AllocSetContextCreate(context, "longbow build row", ALLOCSET_DEFAULT_SIZES); });
@@ -363,6 +363,7 @@ void end_phases() {
 
 void set_phase(BuildPhase phase) {
   end_phases();
+  pg::flush_memory_stats();
   phase_clock = {phase, GetCurrentTimestamp(), cpu_seconds()};
   pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, phase);
 }

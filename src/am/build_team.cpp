@@ -191,7 +191,7 @@ void work(dsm_segment* segment, shm_toc* toc, Relation heap, Relation index, Bui
   IndexInfo* info = BuildIndexInfo(index);
   info->ii_Concurrent = shared->concurrent;
   pg::enter([&] {
-    pg::ContextResource memory(context);
+    pg::ContextResource memory(context, pg::MemoryKind::build);
     pg::RegionCrew crew(&shared->crew, static_cast<unsigned>(ParallelWorkerNumber) + 1, members, region,
                         shared->region_bytes);
     BuildMember member(heap, index, info, *shared, crew, context, memory);

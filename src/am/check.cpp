@@ -99,7 +99,7 @@ int64 check(Relation heap, Relation index) {
   reader.open(heap, index);
   int64 visible = 0;
   {
-    pg::ContextResource memory(context);
+    pg::ContextResource memory(context, pg::MemoryKind::other);
     pg::RelationStore store(index);
     const tree::Space space = *load_space(index, store, context);
     Checker checker(reader, space, memory);

@@ -19,7 +19,7 @@ const tree::Space* ready_space(Relation index, pg::RelationStore& store, const t
   const tree::Space* space = load_space(index, store, context);
   const bool fits = space->dims() == 0 || static_cast<int>(space->dims()) == vector->dim;
   if (fits && space->meta.root == tree::kNoBlock) {
-    pg::ContextResource memory(context);
+    pg::ContextResource memory(context, pg::MemoryKind::insert);
     tree::fix_dimensions(store, static_cast<std::uint32_t>(vector->dim), memory);
     space = load_space(index, store, context);
   }
@@ -34,7 +34,7 @@ bool deferrable(Relation index) { return index->rd_index->indisvalid; }
 
 void insert_now(pg::RelationStore& store, const tree::Space& space, const types::Vector* vector, tree::RowId row,
                 MemoryContext context) {
-  pg::ContextResource memory(context);
+  pg::ContextResource memory(context, pg::MemoryKind::insert);
   std::pmr::vector<float> prepared(space.dims(), &memory);
   const tree::PreparedRow how = space.prepare_row(vector->x, prepared.data());
   if (how.kind != tree::RowClass::indexed) {

@@ -78,7 +78,7 @@ MergeRound merge_round(Relation heap, Relation index, bool wait, std::size_t mos
   MergeRound round{};
   const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "longbow merge", ALLOCSET_DEFAULT_SIZES);
   pg::enter([&] {
-    pg::ContextResource memory(context);
+    pg::ContextResource memory(context, pg::MemoryKind::merge);
     pg::RelationStore store(index);
     const tree::MergeLock lock(store, wait);
     round.busy = !lock;

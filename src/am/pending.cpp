@@ -10,6 +10,7 @@
 #include <atomic>
 
 #include "am/vector_fetch.hpp"
+#include "pg/context_resource.hpp"
 #include "pg/delta.hpp"
 
 namespace longbow::am {
@@ -301,8 +302,10 @@ void ScanPending::visit(tree::PendingVisitor& visitor) {
   if (covered == 0) covered = ~std::uint64_t{0};
   OldEntries old(covered, memory_);
   if (covered > from) tree::read_pending(store_, from, old);
-  if (delta && heap_ != nullptr && !old.found.empty())
-    Filler(delta, old, space_, memory_).run(store_, heap_, index_, snapshot_);
+  if (delta && heap_ != nullptr && !old.found.empty()) {
+    pg::ContextResource fill_memory(CurrentMemoryContext, pg::MemoryKind::fill);
+    Filler(delta, old, space_, fill_memory).run(store_, heap_, index_, snapshot_);
+  }
   if (delta && visit_delta(delta, from, covered, old, tree::delta_layout(space_), visitor)) return;
   // Without a delta, or with one that was forgotten meanwhile, the list says it all.
   OldEntries all(~std::uint64_t{0}, memory_);

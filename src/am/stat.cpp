@@ -21,7 +21,7 @@ struct Row {
 };
 
 Row read_row(Relation index, MemoryContext context) {
-  longbow::pg::ContextResource memory(context);
+  longbow::pg::ContextResource memory(context, longbow::pg::MemoryKind::other);
   longbow::pg::RelationStore store(index);
   const longbow::tree::Space space = *longbow::am::load_space(index, store, context);
   return {space.meta, longbow::tree::collect_facts(store, space, memory)};

@@ -57,7 +57,7 @@ IndexBulkDeleteResult* run(IndexVacuumInfo* info, IndexBulkDeleteResult* stats, 
   if (stats == nullptr) stats = static_cast<IndexBulkDeleteResult*>(palloc0(sizeof(IndexBulkDeleteResult)));
   const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "longbow vacuum", ALLOCSET_DEFAULT_SIZES);
   {
-    pg::ContextResource memory(context);
+    pg::ContextResource memory(context, pg::MemoryKind::vacuum);
     pg::RelationStore store(info->index, pg::RelationStore::Mode::normal, pg::RelationStore::Pace::vacuum,
                             info->strategy);
     const tree::Space* space = load_space(info->index, store, context);

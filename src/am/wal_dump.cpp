@@ -55,7 +55,7 @@ void put(ReturnSetInfo* result, std::uint64_t position, const longbow::wal::Reco
 }
 
 void dump(ReturnSetInfo* result, std::uint64_t segment, MemoryContext context) {
-  longbow::pg::ContextResource memory(context);
+  longbow::pg::ContextResource memory(context, longbow::pg::MemoryKind::other);
   std::pmr::vector<std::byte> buffer(longbow::pg::kSideWalRing / 4, &memory);
   longbow::wal::Reader reader(longbow::pg::kSideWalDirectory, GetSystemIdentifier(), buffer);
   std::uint64_t position = longbow::wal::segment_start(segment);

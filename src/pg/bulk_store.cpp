@@ -44,7 +44,7 @@ void SmgrSink::finish(std::uint32_t) {
 }
 
 BulkStore::BulkStore(Relation index, MemoryContext context)
-    : index_(index), memory_(context), guard_(nullptr), files_(index), smgr_(index) {
+    : index_(index), memory_(context, MemoryKind::build), guard_(nullptr), files_(index), smgr_(index) {
   INSTR_TIME_SET_CURRENT(began_);
   INSTR_TIME_SET_ZERO(waited_);
   guard_ = call([&] {

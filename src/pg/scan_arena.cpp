@@ -12,23 +12,27 @@ constexpr std::size_t kBlockBytes = 1 << 20;
 
 char* spare;
 
-void give_back(void* block) {
-  if (spare == nullptr)
-    spare = static_cast<char*>(block);
-  else
-    pfree(block);
-}
-
 }  // namespace
 
-ScanArena::ScanArena(MemoryContext context) : overflow_(context) {
+// Stands in for the destructor, which a context does not call.
+void ScanArena::give_back(void* arena) {
+  auto* self = static_cast<ScanArena*>(arena);
+  self->meter_.reset();
+  self->overflow_.lost();
+  if (spare == nullptr)
+    spare = self->begin_;
+  else
+    pfree(self->begin_);
+}
+
+ScanArena::ScanArena(MemoryContext context) : overflow_(context, MemoryKind::scan), meter_(tallies_of(MemoryKind::scan)) {
   call([&] {
     auto* callback = static_cast<MemoryContextCallback*>(MemoryContextAlloc(context, sizeof(MemoryContextCallback)));
     if (spare == nullptr) spare = static_cast<char*>(MemoryContextAlloc(TopMemoryContext, kBlockBytes));
     begin_ = spare;
     spare = nullptr;
     callback->func = give_back;
-    callback->arg = begin_;
+    callback->arg = this;
     MemoryContextRegisterResetCallback(context, callback);
   });
   at_ = begin_;
@@ -39,6 +43,7 @@ void* ScanArena::do_allocate(std::size_t bytes, std::size_t align) {
   auto* from = reinterpret_cast<char*>(TYPEALIGN(Max(align, MAXIMUM_ALIGNOF), reinterpret_cast<std::uintptr_t>(at_)));
   if (from > end_ || bytes > static_cast<std::size_t>(end_ - from)) return overflow_.allocate(bytes, align);
   at_ = from + bytes;
+  meter_.took(bytes);
   return from;
 }
 
@@ -48,6 +53,7 @@ void ScanArena::do_deallocate(void* p, std::size_t bytes, std::size_t align) {
     overflow_.deallocate(p, bytes, align);
     return;
   }
+  meter_.gave(bytes);
   // Only what was taken last can be given back at once.
   if (chunk + bytes == at_) at_ = chunk;
 }

@@ -5,6 +5,7 @@
 
 #include "pg/boundary.hpp"
 #include "pg/build_stats.hpp"
+#include "pg/memory_stats.hpp"
 
 extern "C" {
 #include "storage/lwlock.h"
@@ -25,6 +26,7 @@ struct ServerShared {
   std::atomic<bool> no_worker_slot;      // the last worker could not be started
   std::atomic<std::uint32_t> failure_said;  // generation of the side WAL whose failure was reported
   BuildStats builds;
+  MemoryTotals memory[kMemoryKinds];
 };
 
 // What lies in shared memory; null without shared_preload_libraries = 'longbow'.

@@ -46,8 +46,9 @@ class Inserter {
     for (std::size_t i = 0; i < rows_.size(); ++i) todo.push_back({descent_.leaf_of(rows_[i].vector), i});
     for (int idle = 0; !todo.empty(); ++idle) {
       if (idle > kMostIdleRounds) throw_corrupted(todo[0].leaf.head, "no row can be added to the leaf");
-      std::stable_sort(todo.begin(), todo.end(),
-                       [](const Placed& a, const Placed& b) { return a.leaf.head < b.leaf.head; });
+      std::sort(todo.begin(), todo.end(), [](const Placed& a, const Placed& b) {
+        return a.leaf.head != b.leaf.head ? a.leaf.head < b.leaf.head : a.index < b.index;
+      });
       next.clear();
       for (std::size_t from = 0; from < todo.size();) {
         std::size_t to = from;

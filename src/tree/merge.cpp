@@ -148,8 +148,9 @@ class Merger {
     }
     order_.resize(loaded_.size());
     std::iota(order_.begin(), order_.end(), 0U);
-    std::stable_sort(order_.begin(), order_.end(),
-                     [&](std::uint32_t a, std::uint32_t b) { return loaded_[a].leaf.head < loaded_[b].leaf.head; });
+    std::sort(order_.begin(), order_.end(), [&](std::uint32_t a, std::uint32_t b) {
+      return loaded_[a].leaf.head != loaded_[b].leaf.head ? loaded_[a].leaf.head < loaded_[b].leaf.head : a < b;
+    });
     write_plan(from + order_.size());
   }
 
