@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "append.hpp"
 #include "descend.hpp"
@@ -188,8 +189,8 @@ class Reassigner {
         if (belongs_[at] != l)
           moves_.push_back({belongs_[at], static_cast<std::uint32_t>(l), static_cast<std::uint32_t>(r),
                             place_of_block(space_.leaf, leaves_[l].slots[r] / 16)});
-    std::stable_sort(moves_.begin(), moves_.end(), [](const Move& a, const Move& b) {
-      return std::pair(a.to, a.from) < std::pair(b.to, b.from);
+    std::sort(moves_.begin(), moves_.end(), [](const Move& a, const Move& b) {
+      return std::tuple(a.to, a.from, a.row) < std::tuple(b.to, b.from, b.row);
     });
   }
 
