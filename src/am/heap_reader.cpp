@@ -22,6 +22,7 @@ void HeapReader::open(Relation heap_arg, Relation index_arg, Snapshot with) {
   index = index_arg;
   snapshot = RegisterSnapshot(with != nullptr ? with : GetTransactionSnapshot());
   info = BuildIndexInfo(index);
+  element = opclass_info(index)->element;
   estate = CreateExecutorState();
   slot = table_slot_create(heap, nullptr);
   GetPerTupleExprContext(estate)->ecxt_scantuple = slot;
@@ -76,12 +77,12 @@ bool HeapReader::lies_beyond(tree::RowId row) {
   return row.block >= blocks;
 }
 
-const types::Vector* HeapReader::vector() {
+RowVector HeapReader::vector() {
   Datum values[INDEX_MAX_KEYS];
   bool nulls[INDEX_MAX_KEYS];
   const MemoryContext old = MemoryContextSwitchTo(GetPerTupleMemoryContext(estate));
   FormIndexDatum(info, slot, estate, values, nulls);
-  const types::Vector* result = nulls[0] ? nullptr : types::DatumGetVector(values[0]);
+  const RowVector result = nulls[0] ? RowVector{} : row_vector(element, values[0]);
   MemoryContextSwitchTo(old);
   return result;
 }

@@ -29,6 +29,7 @@ struct ScanState {
   MemoryContext memory;  // reset by each rescan
   tree::Search* search;
   bool started;
+  Unit unit;
   BlockNumber heap_blocks;  // of the table, as looked at last
 };
 
@@ -45,12 +46,13 @@ const float* query_of(IndexScanDesc scan, const tree::Space& space, MemoryContex
   if (scan->numberOfOrderBys == 0 || (scan->orderByData[0].sk_flags & SK_ISNULL) != 0) return nullptr;
   return pg::call([&]() -> const float* {
     const MemoryContext old = MemoryContextSwitchTo(context);
-    const types::Vector* vector = types::DatumGetVector(scan->orderByData[0].sk_argument);
+    const Element element = opclass_info(scan->indexRelation)->element;
+    const RowVector vector = query_vector(element, scan->orderByData[0].sk_argument);
     MemoryContextSwitchTo(old);
-    if (space.dims() != 0 && static_cast<std::size_t>(vector->dim) != space.dims())
-      ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("different vector dimensions %d and %d",
-                                                              static_cast<int>(space.dims()), vector->dim)));
-    return vector->x;
+    if (space.dims() != 0 && static_cast<std::size_t>(vector.dim) != space.dims())
+      ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("different %s %d and %d", lengths_of(element),
+                                                              static_cast<int>(space.dims()), vector.dim)));
+    return vector.x;
   });
 }
 
@@ -75,6 +77,7 @@ void start(IndexScanDesc scan) {
                                       *memory);
   s->search = make<tree::Search>(s->memory, *store, *space, *memory);
   s->search->start(query, options);
+  s->unit = pg::call([&] { return opclass_info(scan->indexRelation)->unit; });
   pg::call([&] { pgstat_count_index_scan(scan->indexRelation); });
   lb_count_search(scan);
   s->started = true;
@@ -102,7 +105,7 @@ void hand_out(IndexScanDesc scan, const tree::Hit& hit) {
   if (scan->numberOfOrderBys == 0) return;
   scan->xs_recheckorderby = true;
   scan->xs_orderbynulls[0] = hit.null;
-  scan->xs_orderbyvals[0] = hit.null ? static_cast<Datum>(0) : Float8GetDatum(hit.bound);
+  scan->xs_orderbyvals[0] = hit.null ? static_cast<Datum>(0) : Float8GetDatum(operator_bound(state_of(scan)->unit, hit.bound));
 }
 
 }  // namespace
