@@ -1012,6 +1012,15 @@ COMMENT ON FUNCTION longbow_bit_hamming_support(internal) IS 'operator class sup
 CREATE FUNCTION longbow_bit_jaccard_support(internal) RETURNS internal
   AS 'MODULE_PATHNAME', 'longbow_bit_jaccard_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION longbow_bit_jaccard_support(internal) IS 'operator class support: Jaccard distance on bit';
+CREATE FUNCTION longbow_sparsevec_l2_support(internal) RETURNS internal
+  AS 'MODULE_PATHNAME', 'longbow_sparsevec_l2_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION longbow_sparsevec_l2_support(internal) IS 'operator class support: Euclidean distance on sparsevec';
+CREATE FUNCTION longbow_sparsevec_ip_support(internal) RETURNS internal
+  AS 'MODULE_PATHNAME', 'longbow_sparsevec_ip_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION longbow_sparsevec_ip_support(internal) IS 'operator class support: negative inner product on sparsevec';
+CREATE FUNCTION longbow_sparsevec_cosine_support(internal) RETURNS internal
+  AS 'MODULE_PATHNAME', 'longbow_sparsevec_cosine_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION longbow_sparsevec_cosine_support(internal) IS 'operator class support: cosine distance on sparsevec';
 
 CREATE OPERATOR CLASS vector_l2_ops
   DEFAULT FOR TYPE vector USING longbow AS
@@ -1082,6 +1091,27 @@ CREATE OPERATOR CLASS bit_jaccard_ops
   FUNCTION 1 longbow_bit_jaccard_support(internal);
 COMMENT ON OPERATOR CLASS bit_jaccard_ops USING longbow IS 'Jaccard distance, ORDER BY b <%> q';
 COMMENT ON OPERATOR FAMILY bit_jaccard_ops USING longbow IS 'Jaccard distance';
+
+CREATE OPERATOR CLASS sparsevec_l2_ops
+  FOR TYPE sparsevec USING longbow AS
+  OPERATOR 1 <-> (sparsevec, sparsevec) FOR ORDER BY float_ops,
+  FUNCTION 1 longbow_sparsevec_l2_support(internal);
+COMMENT ON OPERATOR CLASS sparsevec_l2_ops USING longbow IS 'Euclidean distance, ORDER BY v <-> q';
+COMMENT ON OPERATOR FAMILY sparsevec_l2_ops USING longbow IS 'Euclidean distance';
+
+CREATE OPERATOR CLASS sparsevec_ip_ops
+  FOR TYPE sparsevec USING longbow AS
+  OPERATOR 1 <#> (sparsevec, sparsevec) FOR ORDER BY float_ops,
+  FUNCTION 1 longbow_sparsevec_ip_support(internal);
+COMMENT ON OPERATOR CLASS sparsevec_ip_ops USING longbow IS 'negative inner product, ORDER BY v <#> q';
+COMMENT ON OPERATOR FAMILY sparsevec_ip_ops USING longbow IS 'negative inner product';
+
+CREATE OPERATOR CLASS sparsevec_cosine_ops
+  FOR TYPE sparsevec USING longbow AS
+  OPERATOR 1 <=> (sparsevec, sparsevec) FOR ORDER BY float_ops,
+  FUNCTION 1 longbow_sparsevec_cosine_support(internal);
+COMMENT ON OPERATOR CLASS sparsevec_cosine_ops USING longbow IS 'cosine distance, ORDER BY v <=> q';
+COMMENT ON OPERATOR FAMILY sparsevec_cosine_ops USING longbow IS 'cosine distance';
 
 -- == looking at indexes ==
 

@@ -12,6 +12,7 @@
 #include <cmath>
 
 #include "am/batch.hpp"
+#include "longbow/quant/feature_hash.hpp"
 #include "longbow/tree/insert.hpp"
 #include "longbow/tree/maintain.hpp"
 #include "longbow/tree/train.hpp"
@@ -48,6 +49,14 @@ std::uint64_t random_incarnation() {
 // Dimensions that the indexed column declares, 0 if none. Those of varbit are only the most that there may be.
 std::uint32_t declared_dims(Relation index) {
   const FormData_pg_attribute* column = TupleDescAttr(RelationGetDescr(index), 0);
+  if (opclass_info(index)->element == Element::sparsevec) {
+    // Nothing in the index would tell rows of other dimensions apart.
+    if (column->atttypmod <= 0)
+      ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("column does not have dimensions"),
+                      errdetail("An index of sparsevecs needs to know that all of them have the same."),
+                      errhint("Give the column dimensions, such as sparsevec(100000), or index an expression that has them.")));
+    return quant::kHashedDims;
+  }
   if (column->atttypmod <= 0 || column->atttypid == VARBITOID) return 0;
   if (column->atttypmod > static_cast<int32>(tree::kMaxDims))
     ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),

@@ -1,9 +1,11 @@
 // Values of the indexed types as floats.
 #include "am/element.hpp"
 
+#include "longbow/quant/feature_hash.hpp"
 #include "longbow/simd/kernels.hpp"
 #include "longbow/tree/format.hpp"
 #include "types/dense.hpp"
+#include "types/sparse.hpp"
 
 extern "C" {
 #include "postgres.h"
@@ -31,6 +33,12 @@ RowVector from_bits(const VarBit* bits) {
   return {x, length};
 }
 
+RowVector from_sparse(const types::SparseVector* vector) {
+  auto* x = static_cast<float*>(palloc(quant::kHashedDims * sizeof(float)));
+  quant::hash_features(vector->indices, vector->values(), static_cast<std::size_t>(vector->nnz), x);
+  return {x, static_cast<int>(quant::kHashedDims)};
+}
+
 }  // namespace
 
 const char* element_name(Element element) {
@@ -38,6 +46,7 @@ const char* element_name(Element element) {
     case Element::vector: return "vector";
     case Element::halfvec: return "halfvec";
     case Element::bit: return "bit";
+    case Element::sparsevec: return "sparsevec";
   }
   return "unknown";
 }
@@ -49,9 +58,12 @@ const char* lengths_of(Element element) {
     case Element::vector: return "vector dimensions";
     case Element::halfvec: return "halfvec dimensions";
     case Element::bit: return "bit lengths";
+    case Element::sparsevec: return "sparsevec dimensions";
   }
   return "lengths";
 }
+
+int sparse_dims(Datum datum) { return types::get_sparse(datum)->dim; }
 
 RowVector query_vector(Element element, Datum datum) {
   switch (element) {
@@ -61,6 +73,7 @@ RowVector query_vector(Element element, Datum datum) {
     }
     case Element::halfvec: return from_halves(types::get_dense<types::Half>(datum));
     case Element::bit: return from_bits(DatumGetVarBitP(datum));
+    case Element::sparsevec: return from_sparse(types::get_sparse(datum));
   }
   elog(ERROR, "unknown element type %d of a longbow index", static_cast<int>(element));
 }

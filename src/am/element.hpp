@@ -6,6 +6,7 @@
 //   bit      a float a bit, 0 or 1. hamming = |a - b|^2, so that the order by L2 is that by hamming.
 //            jaccard similarity J = both / either. With the cosine C = both / sqrt(|a| |b|) and the mean of |a| and |b|
 //            not below their geometric mean, J <= C / (2 - C), and equal where both have as many bits set.
+//   sparsevec  hashed to quant::kHashedDims floats
 #pragma once
 
 #include <cmath>
@@ -17,7 +18,10 @@
 namespace longbow::am {
 
 // As written on the meta page.
-enum class Element : std::uint8_t { vector = 1, halfvec = 2, bit = 3 };
+enum class Element : std::uint8_t { vector = 1, halfvec = 2, bit = 3, sparsevec = 4 };
+
+// Whether codes bound no distance: a search measures its best rows in the table.
+constexpr bool hashed(Element element) noexcept { return element == Element::sparsevec; }
 
 // How an operator's distance follows from the index's.
 enum class Unit : std::uint8_t {
@@ -43,6 +47,9 @@ const char* lengths_of(Element element);
 RowVector query_vector(Element element, Datum datum);
 // The same for a row, which must have between 1 and tree::kMaxDims of them.
 RowVector row_vector(Element element, Datum datum);
+
+// The dimensions of a sparsevec.
+int sparse_dims(Datum datum);
 
 // What identifies a vector in the pending list: the checksum of its floats.
 inline std::uint32_t vector_crc(RowVector vector) {

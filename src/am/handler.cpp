@@ -62,6 +62,9 @@ const am::OpclassInfo kHalfvecCosine{Metric::cosine, Element::halfvec, Unit::sam
 const am::OpclassInfo kHalfvecL1{Metric::l1, Element::halfvec, Unit::same};
 const am::OpclassInfo kBitHamming{Metric::l2, Element::bit, Unit::hamming};
 const am::OpclassInfo kBitJaccard{Metric::cosine, Element::bit, Unit::jaccard};
+const am::OpclassInfo kSparsevecL2{Metric::l2, Element::sparsevec, Unit::same};
+const am::OpclassInfo kSparsevecIp{Metric::ip, Element::sparsevec, Unit::same};
+const am::OpclassInfo kSparsevecCosine{Metric::cosine, Element::sparsevec, Unit::same};
 }  // namespace
 
 LB_FUNCTION(longbow_vector_l2_support) { PG_RETURN_POINTER(&kVectorL2); }
@@ -74,3 +77,6 @@ LB_FUNCTION(longbow_halfvec_cosine_support) { PG_RETURN_POINTER(&kHalfvecCosine)
 LB_FUNCTION(longbow_halfvec_l1_support) { PG_RETURN_POINTER(&kHalfvecL1); }
 LB_FUNCTION(longbow_bit_hamming_support) { PG_RETURN_POINTER(&kBitHamming); }
 LB_FUNCTION(longbow_bit_jaccard_support) { PG_RETURN_POINTER(&kBitJaccard); }
+LB_FUNCTION(longbow_sparsevec_l2_support) { PG_RETURN_POINTER(&kSparsevecL2); }
+LB_FUNCTION(longbow_sparsevec_ip_support) { PG_RETURN_POINTER(&kSparsevecIp); }
+LB_FUNCTION(longbow_sparsevec_cosine_support) { PG_RETURN_POINTER(&kSparsevecCosine); }

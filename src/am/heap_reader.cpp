@@ -77,12 +77,22 @@ bool HeapReader::lies_beyond(tree::RowId row) {
   return row.block >= blocks;
 }
 
-RowVector HeapReader::vector() {
+Datum HeapReader::value(bool* null) {
   Datum values[INDEX_MAX_KEYS];
   bool nulls[INDEX_MAX_KEYS];
   const MemoryContext old = MemoryContextSwitchTo(GetPerTupleMemoryContext(estate));
   FormIndexDatum(info, slot, estate, values, nulls);
-  const RowVector result = nulls[0] ? RowVector{} : row_vector(element, values[0]);
+  MemoryContextSwitchTo(old);
+  *null = nulls[0];
+  return values[0];
+}
+
+RowVector HeapReader::vector() {
+  bool null = false;
+  const Datum datum = value(&null);
+  if (null) return {};
+  const MemoryContext old = MemoryContextSwitchTo(GetPerTupleMemoryContext(estate));
+  const RowVector result = row_vector(element, datum);
   MemoryContextSwitchTo(old);
   return result;
 }

@@ -40,6 +40,8 @@ struct HeapReader {
   PendingRow find_pending(tree::RowId row);
   // Whether the table has no such block.
   bool lies_beyond(tree::RowId row);
+  // The found row's indexed value, in per-tuple memory where it is computed. Index expressions run as the current user.
+  Datum value(bool* null);
   // The found row's vector in per-tuple memory. Index expressions run: see OwnerRights.
   RowVector vector();
   void forget();

@@ -7,6 +7,7 @@
 
 #include "am/index.hpp"
 #include "am/pending.hpp"
+#include "am/row_distances.hpp"
 #include "longbow/tree/search.hpp"
 #include "pg/scan_arena.hpp"
 #include "pg/settings.hpp"
@@ -41,6 +42,15 @@ T* make(MemoryContext context, A&&... args) {
   return new (at) T(std::forward<A>(args)...);
 }
 
+// A sparse query of other dimensions than the column's looks like any other once it is hashed.
+void check_sparse_dims(IndexScanDesc scan, Element element) {
+  if (element != Element::sparsevec) return;
+  const int expected = TupleDescAttr(RelationGetDescr(scan->indexRelation), 0)->atttypmod;
+  const int found = sparse_dims(scan->orderByData[0].sk_argument);
+  if (found != expected)
+    ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("different %s %d and %d", lengths_of(element), expected, found)));
+}
+
 // The query's floats, or nullptr for a NULL query or a scan without order.
 const float* query_of(IndexScanDesc scan, const tree::Space& space, MemoryContext context) {
   if (scan->numberOfOrderBys == 0 || (scan->orderByData[0].sk_flags & SK_ISNULL) != 0) return nullptr;
@@ -49,6 +59,7 @@ const float* query_of(IndexScanDesc scan, const tree::Space& space, MemoryContex
     const Element element = opclass_info(scan->indexRelation)->element;
     const RowVector vector = query_vector(element, scan->orderByData[0].sk_argument);
     MemoryContextSwitchTo(old);
+    check_sparse_dims(scan, element);
     if (space.dims() != 0 && static_cast<std::size_t>(vector.dim) != space.dims())
       ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("different %s %d and %d", lengths_of(element),
                                                               static_cast<int>(space.dims()), vector.dim)));
@@ -75,6 +86,8 @@ void start(IndexScanDesc scan) {
   options.memory_limit = static_cast<std::size_t>(work_mem) * 1024;
   options.pending = make<ScanPending>(s->memory, scan->indexRelation, scan->heapRelation, scan->xs_snapshot, *store, *space,
                                       *memory);
+  if (query != nullptr && scan->heapRelation != nullptr && pg::call([&] { return hashed(opclass_info(scan->indexRelation)->element); }))
+    options.exact = make<HeapDistances>(s->memory, scan);
   s->search = make<tree::Search>(s->memory, *store, *space, *memory);
   s->search->start(query, options);
   s->unit = pg::call([&] { return opclass_info(scan->indexRelation)->unit; });
