@@ -20,7 +20,7 @@ SELECT op, q, whole('small', op, q::vector, true)
 FROM unnest('{<->,<#>,<=>,<+>}'::text[]) op,
      unnest('{"[1,2,3]","[0,0,0]","[-1,0,1e-3]","[1e30,-1e30,1e30]","[1e-30,1e-30,0]","[3e38,3e38,3e38]","[1e-45,0,0]"}'::text[]) q;
 SET enable_seqscan = off;
-SELECT round((v <=> '[1,1,0]')::numeric, 4) AS d FROM small ORDER BY v <=> '[1,1,0]' OFFSET 7;
+SELECT * FROM (SELECT id, round((v <=> '[1,1,0]')::numeric, 4) AS d FROM small ORDER BY v <=> '[1,1,0]' OFFSET 7) s ORDER BY d, id;
 -- A NULL query: every row.
 SELECT op, uses_index(format('SELECT id FROM small ORDER BY v %s (SELECT NULL::vector)', op)) FROM unnest('{<->,<#>,<=>,<+>}'::text[]) op;
 SELECT count(*), count(DISTINCT id), count(d) FROM (SELECT id, v <-> (SELECT NULL::vector) AS d FROM small ORDER BY 2) s;

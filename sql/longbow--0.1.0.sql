@@ -994,6 +994,33 @@ COMMENT ON FUNCTION longbow_vector_cosine_support(internal) IS 'operator class s
 CREATE FUNCTION longbow_vector_l1_support(internal) RETURNS internal
   AS 'MODULE_PATHNAME', 'longbow_vector_l1_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION longbow_vector_l1_support(internal) IS 'operator class support: taxicab distance on vector';
+CREATE FUNCTION longbow_halfvec_l2_support(internal) RETURNS internal
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_l2_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION longbow_halfvec_l2_support(internal) IS 'operator class support: Euclidean distance on halfvec';
+CREATE FUNCTION longbow_halfvec_ip_support(internal) RETURNS internal
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_ip_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION longbow_halfvec_ip_support(internal) IS 'operator class support: negative inner product on halfvec';
+CREATE FUNCTION longbow_halfvec_cosine_support(internal) RETURNS internal
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_cosine_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION longbow_halfvec_cosine_support(internal) IS 'operator class support: cosine distance on halfvec';
+CREATE FUNCTION longbow_halfvec_l1_support(internal) RETURNS internal
+  AS 'MODULE_PATHNAME', 'longbow_halfvec_l1_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION longbow_halfvec_l1_support(internal) IS 'operator class support: taxicab distance on halfvec';
+CREATE FUNCTION longbow_bit_hamming_support(internal) RETURNS internal
+  AS 'MODULE_PATHNAME', 'longbow_bit_hamming_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION longbow_bit_hamming_support(internal) IS 'operator class support: Hamming distance on bit';
+CREATE FUNCTION longbow_bit_jaccard_support(internal) RETURNS internal
+  AS 'MODULE_PATHNAME', 'longbow_bit_jaccard_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION longbow_bit_jaccard_support(internal) IS 'operator class support: Jaccard distance on bit';
+CREATE FUNCTION longbow_sparsevec_l2_support(internal) RETURNS internal
+  AS 'MODULE_PATHNAME', 'longbow_sparsevec_l2_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION longbow_sparsevec_l2_support(internal) IS 'operator class support: Euclidean distance on sparsevec';
+CREATE FUNCTION longbow_sparsevec_ip_support(internal) RETURNS internal
+  AS 'MODULE_PATHNAME', 'longbow_sparsevec_ip_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION longbow_sparsevec_ip_support(internal) IS 'operator class support: negative inner product on sparsevec';
+CREATE FUNCTION longbow_sparsevec_cosine_support(internal) RETURNS internal
+  AS 'MODULE_PATHNAME', 'longbow_sparsevec_cosine_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION longbow_sparsevec_cosine_support(internal) IS 'operator class support: cosine distance on sparsevec';
 
 CREATE OPERATOR CLASS vector_l2_ops
   DEFAULT FOR TYPE vector USING longbow AS
@@ -1022,6 +1049,69 @@ CREATE OPERATOR CLASS vector_l1_ops
   FUNCTION 1 longbow_vector_l1_support(internal);
 COMMENT ON OPERATOR CLASS vector_l1_ops USING longbow IS 'taxicab distance, ORDER BY v <+> q';
 COMMENT ON OPERATOR FAMILY vector_l1_ops USING longbow IS 'taxicab distance';
+
+CREATE OPERATOR CLASS halfvec_l2_ops
+  FOR TYPE halfvec USING longbow AS
+  OPERATOR 1 <-> (halfvec, halfvec) FOR ORDER BY float_ops,
+  FUNCTION 1 longbow_halfvec_l2_support(internal);
+COMMENT ON OPERATOR CLASS halfvec_l2_ops USING longbow IS 'Euclidean distance, ORDER BY v <-> q';
+COMMENT ON OPERATOR FAMILY halfvec_l2_ops USING longbow IS 'Euclidean distance';
+
+CREATE OPERATOR CLASS halfvec_ip_ops
+  FOR TYPE halfvec USING longbow AS
+  OPERATOR 1 <#> (halfvec, halfvec) FOR ORDER BY float_ops,
+  FUNCTION 1 longbow_halfvec_ip_support(internal);
+COMMENT ON OPERATOR CLASS halfvec_ip_ops USING longbow IS 'negative inner product, ORDER BY v <#> q';
+COMMENT ON OPERATOR FAMILY halfvec_ip_ops USING longbow IS 'negative inner product';
+
+CREATE OPERATOR CLASS halfvec_cosine_ops
+  FOR TYPE halfvec USING longbow AS
+  OPERATOR 1 <=> (halfvec, halfvec) FOR ORDER BY float_ops,
+  FUNCTION 1 longbow_halfvec_cosine_support(internal);
+COMMENT ON OPERATOR CLASS halfvec_cosine_ops USING longbow IS 'cosine distance, ORDER BY v <=> q';
+COMMENT ON OPERATOR FAMILY halfvec_cosine_ops USING longbow IS 'cosine distance';
+
+CREATE OPERATOR CLASS halfvec_l1_ops
+  FOR TYPE halfvec USING longbow AS
+  OPERATOR 1 <+> (halfvec, halfvec) FOR ORDER BY float_ops,
+  FUNCTION 1 longbow_halfvec_l1_support(internal);
+COMMENT ON OPERATOR CLASS halfvec_l1_ops USING longbow IS 'taxicab distance, ORDER BY v <+> q';
+COMMENT ON OPERATOR FAMILY halfvec_l1_ops USING longbow IS 'taxicab distance';
+
+CREATE OPERATOR CLASS bit_hamming_ops
+  FOR TYPE bit USING longbow AS
+  OPERATOR 1 <~> (bit, bit) FOR ORDER BY float_ops,
+  FUNCTION 1 longbow_bit_hamming_support(internal);
+COMMENT ON OPERATOR CLASS bit_hamming_ops USING longbow IS 'Hamming distance, ORDER BY b <~> q';
+COMMENT ON OPERATOR FAMILY bit_hamming_ops USING longbow IS 'Hamming distance';
+
+CREATE OPERATOR CLASS bit_jaccard_ops
+  FOR TYPE bit USING longbow AS
+  OPERATOR 1 <%> (bit, bit) FOR ORDER BY float_ops,
+  FUNCTION 1 longbow_bit_jaccard_support(internal);
+COMMENT ON OPERATOR CLASS bit_jaccard_ops USING longbow IS 'Jaccard distance, ORDER BY b <%> q';
+COMMENT ON OPERATOR FAMILY bit_jaccard_ops USING longbow IS 'Jaccard distance';
+
+CREATE OPERATOR CLASS sparsevec_l2_ops
+  FOR TYPE sparsevec USING longbow AS
+  OPERATOR 1 <-> (sparsevec, sparsevec) FOR ORDER BY float_ops,
+  FUNCTION 1 longbow_sparsevec_l2_support(internal);
+COMMENT ON OPERATOR CLASS sparsevec_l2_ops USING longbow IS 'Euclidean distance, ORDER BY v <-> q';
+COMMENT ON OPERATOR FAMILY sparsevec_l2_ops USING longbow IS 'Euclidean distance';
+
+CREATE OPERATOR CLASS sparsevec_ip_ops
+  FOR TYPE sparsevec USING longbow AS
+  OPERATOR 1 <#> (sparsevec, sparsevec) FOR ORDER BY float_ops,
+  FUNCTION 1 longbow_sparsevec_ip_support(internal);
+COMMENT ON OPERATOR CLASS sparsevec_ip_ops USING longbow IS 'negative inner product, ORDER BY v <#> q';
+COMMENT ON OPERATOR FAMILY sparsevec_ip_ops USING longbow IS 'negative inner product';
+
+CREATE OPERATOR CLASS sparsevec_cosine_ops
+  FOR TYPE sparsevec USING longbow AS
+  OPERATOR 1 <=> (sparsevec, sparsevec) FOR ORDER BY float_ops,
+  FUNCTION 1 longbow_sparsevec_cosine_support(internal);
+COMMENT ON OPERATOR CLASS sparsevec_cosine_ops USING longbow IS 'cosine distance, ORDER BY v <=> q';
+COMMENT ON OPERATOR FAMILY sparsevec_cosine_ops USING longbow IS 'cosine distance';
 
 -- == looking at indexes ==
 

@@ -271,9 +271,9 @@ void flush(Batch* batch) {
 
 }  // namespace
 
-bool add_to_batch(Relation index, const types::Vector* vector, tree::RowId row) {
+bool add_to_batch(Relation index, RowVector vector, tree::RowId row) {
   Batch* batch = find(index);
-  if (batch == nullptr || static_cast<std::size_t>(vector->dim) != batch->space->dims()) return false;
+  if (batch == nullptr || static_cast<std::size_t>(vector.dim) != batch->space->dims()) return false;
   // Left full by a flush that failed in a subtransaction.
   pg::call([&] {
     if (batch->rows >= most_rows(batch)) flush(batch);
@@ -281,13 +281,13 @@ bool add_to_batch(Relation index, const types::Vector* vector, tree::RowId row) 
   });
   const std::size_t dims = batch->space->dims();
   float* at = batch->vector + batch->rows * dims;
-  const tree::PreparedRow how = batch->space->prepare_row(vector->x, at);
+  const tree::PreparedRow how = batch->space->prepare_row(vector.x, at);
   if (how.kind != tree::RowClass::indexed) {
     pg::RelationStore store(index);
     tree::insert_plain(store, row, how.kind == tree::RowClass::nan ? tree::kPlainNan : tree::kPlainUnknown);
     return true;
   }
-  memcpy(batch->raw + batch->rows * dims, vector->x, dims * sizeof(float));
+  memcpy(batch->raw + batch->rows * dims, vector.x, dims * sizeof(float));
   batch->row[batch->rows++] = {row, how.norm, how.raw_norm, vector_crc(vector), GetCurrentSubTransactionId(), false};
   if (batch->rows >= most_rows(batch)) pg::call([&] { flush(batch); });
   return true;

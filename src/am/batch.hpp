@@ -22,7 +22,7 @@ bool batch_reads(const List* range_table);
 void begin_batch(Relation index, Relation heap);
 // Adds a row to the batch that the index has; false if there is none or the vector does not fit. Rows that the tree cannot
 // order go into the index at once.
-bool add_to_batch(Relation index, const types::Vector* vector, tree::RowId row);
+bool add_to_batch(Relation index, RowVector vector, tree::RowId row);
 // Puts the batches that statements deeper than `depth` began into their indexes; all of them by default.
 void flush_batches(int depth = -1);
 // How many statements are under way, one inside the other.

@@ -14,6 +14,7 @@
 #include <optional>
 
 #include "am/batch.hpp"
+#include "longbow/quant/feature_hash.hpp"
 #include "longbow/tree/insert.hpp"
 #include "longbow/tree/maintain.hpp"
 #include "longbow/tree/train.hpp"
@@ -23,6 +24,7 @@
 extern "C" {
 #include "access/tableam.h"
 #include "access/xloginsert.h"
+#include "catalog/pg_type_d.h"
 #include "commands/progress.h"
 #include "executor/tuptable.h"
 #include "utils/backend_progress.h"
@@ -47,16 +49,31 @@ std::uint64_t random_incarnation() {
   return value | 1;
 }
 
-// Dimensions that the indexed column declares, 0 if none.
+// Dimensions that the indexed column declares, 0 if none. Those of varbit are only the most that there may be.
 std::uint32_t declared_dims(Relation index) {
-  const int32 typmod = TupleDescAttr(RelationGetDescr(index), 0)->atttypmod;
-  return typmod > 0 ? static_cast<std::uint32_t>(typmod) : 0;
+  const FormData_pg_attribute* column = TupleDescAttr(RelationGetDescr(index), 0);
+  if (opclass_info(index)->element == Element::sparsevec) {
+    // Nothing in the index would tell rows of other dimensions apart.
+    if (column->atttypmod <= 0)
+      ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("column does not have dimensions"),
+                      errdetail("An index of sparsevecs needs to know that all of them have the same."),
+                      errhint("Give the column dimensions, such as sparsevec(100000), or index an expression that has them.")));
+    return quant::kHashedDims;
+  }
+  if (column->atttypmod <= 0 || column->atttypid == VARBITOID) return 0;
+  if (column->atttypmod > static_cast<int32>(tree::kMaxDims))
+    ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                    errmsg("column cannot have more than %d %s for longbow index", static_cast<int>(tree::kMaxDims),
+                           length_unit(opclass_info(index)->element)),
+                    errdetail("It has %d.", column->atttypmod)));
+  return static_cast<std::uint32_t>(column->atttypmod);
 }
 
 tree::NewIndex new_index(Relation index) {
   const Options* o = index_options(index);
-  return {opclass_info(index)->metric, declared_dims(index), static_cast<std::uint32_t>(o->bits),
-          static_cast<std::uint32_t>(o->leaf_size), random_incarnation()};
+  const OpclassInfo* info = opclass_info(index);
+  return {info->metric, declared_dims(index), static_cast<std::uint32_t>(o->bits),
+          static_cast<std::uint32_t>(o->leaf_size), random_incarnation(), static_cast<std::uint8_t>(info->element)};
 }
 
 double cpu_seconds() {
@@ -80,6 +97,7 @@ class Build {
       : heap_(heap),
         index_(index),
         info_(info),
+        element_(pg::call([&] { return opclass_info(index)->element; })),
         context_(context),
         memory_(context, pg::MemoryKind::build),
         store_(index, pg::RelationStore::Mode::bulk),
@@ -132,14 +150,14 @@ class Build {
   }
   void take_survey(Datum value, bool null) {
     if (null) return;
-    if ((*rows_seen_)++ == 0) fix_or_check_dims(detoast(value)->dim);
+    if ((*rows_seen_)++ == 0) fix_or_check_dims(detoast(value).dim);
     pg::call([&] { MemoryContextReset(row_context_); });
   }
 
-  const types::Vector* detoast(Datum value) {
+  RowVector detoast(Datum value) {
     return pg::call([&] {
       const MemoryContext old = MemoryContextSwitchTo(row_context_);
-      const types::Vector* vector = types::DatumGetVector(value);
+      const RowVector vector = row_vector(element_, value);
       MemoryContextSwitchTo(old);
       return vector;
     });
@@ -306,9 +324,9 @@ class Build {
       late_.push_back({row_id(tid), tree::kPlainNull});
       return;
     }
-    const types::Vector* vector = detoast(value);
-    fix_or_check_dims(vector->dim);
-    late_vectors_.insert(late_vectors_.end(), vector->x, vector->x + vector->dim);
+    const RowVector vector = detoast(value);
+    fix_or_check_dims(vector.dim);
+    late_vectors_.insert(late_vectors_.end(), vector.x, vector.x + vector.dim);
     late_.push_back({row_id(tid), 0});
     pg::call([&] { MemoryContextReset(row_context_); });
   }
@@ -337,6 +355,7 @@ class Build {
 
   Relation heap_, index_;
   IndexInfo* info_;
+  Element element_;
   MemoryContext context_;
   pg::ContextResource memory_;
   pg::RelationStore store_;

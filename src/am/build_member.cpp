@@ -57,6 +57,7 @@ BuildMember::BuildMember(Relation heap, Relation index, IndexInfo* info, BuildSh
     : heap_(heap),
       index_(index),
       info_(info),
+      element_(pg::call([&] { return opclass_info(index)->element; })),
       shared_(shared),
       crew_(crew),
       memory_(memory),
@@ -70,10 +71,10 @@ BuildMember::BuildMember(Relation heap, Relation index, IndexInfo* info, BuildSh
   row_context_ = pg::call([&] { return AllocSetContextCreate(context, "longbow build row", ALLOCSET_DEFAULT_SIZES); });
 }
 
-const types::Vector* BuildMember::detoast(Datum value) {
+RowVector BuildMember::detoast(Datum value) {
   return pg::call([&] {
     const MemoryContext old = MemoryContextSwitchTo(row_context_);
-    const types::Vector* vector = types::DatumGetVector(value);
+    const RowVector vector = row_vector(element_, value);
     MemoryContextSwitchTo(old);
     return vector;
   });
@@ -129,9 +130,9 @@ void BuildMember::take_sample(Datum value, bool null) {
   else
     at = random_.below(seen_);
   if (at >= slice_rows_) return;
-  const types::Vector* vector = detoast(value);
-  check_dims(vector->dim);
-  std::copy_n(vector->x, shared_.meta.dims, slice_ + at * shared_.meta.dims);
+  const RowVector vector = detoast(value);
+  check_dims(vector.dim);
+  std::copy_n(vector.x, shared_.meta.dims, slice_ + at * shared_.meta.dims);
   pg::call([&] { MemoryContextReset(row_context_); });
 }
 
@@ -224,9 +225,9 @@ void BuildMember::take_row(ItemPointer tid, Datum value, bool null) {
     put_plain(tid, tree::kPlainNull);
     return;
   }
-  const types::Vector* vector = detoast(value);
-  check_dims(vector->dim);
-  const tree::PreparedRow how = space_.prepare_row(vector->x, batch_.data() + waiting_.size() * shared_.meta.dims);
+  const RowVector vector = detoast(value);
+  check_dims(vector.dim);
+  const tree::PreparedRow how = space_.prepare_row(vector.x, batch_.data() + waiting_.size() * shared_.meta.dims);
   pg::call([&] { MemoryContextReset(row_context_); });
   if (how.kind != tree::RowClass::indexed) {
     put_plain(tid, how.kind == tree::RowClass::nan ? tree::kPlainNan : tree::kPlainUnknown);

@@ -74,11 +74,12 @@ class BuildMember {
   void put_plain(ItemPointer tid, std::uint16_t flags);
   void flush();
   void put(std::int32_t leaf, std::size_t bytes);
-  const types::Vector* detoast(Datum value);
+  RowVector detoast(Datum value);
   void check_dims(int found);
 
   Relation heap_, index_;
   IndexInfo* info_;
+  Element element_;
   BuildShared& shared_;
   base::Crew& crew_;
   std::pmr::memory_resource& memory_;

@@ -32,10 +32,10 @@ class Checker final : public tree::RowVisitor {
     const tree::RowId row{entry.block, entry.offset};
     if (reader_.lies_beyond(row)) fail(row, "lies beyond the end of its table");
     if (!pg::call([&] { return reader_.find(row); })) return;
-    const types::Vector* vector = pg::call([&] { return reader_.vector(); });
+    const RowVector vector = pg::call([&] { return reader_.vector(); });
     // Another row has taken the place of the one that the entry means: it has an entry of its own.
-    const bool meant = vector != nullptr && vector_crc(vector) == entry.crc;
-    if (meant && static_cast<std::size_t>(vector->dim) != space_.dims()) fail(row, "has another dimension than the index");
+    const bool meant = vector.x != nullptr && vector_crc(vector) == entry.crc;
+    if (meant && static_cast<std::size_t>(vector.dim) != space_.dims()) fail(row, "has another dimension than the index");
     pg::call([&] { reader_.forget(); });
     if (!meant) return;
     if (!listed_.insert(tree::row_key(row))) fail(row, "occurs twice in the pending list");
@@ -47,7 +47,7 @@ class Checker final : public tree::RowVisitor {
     if (!pg::call([&] { return reader_.find(row); })) return;
     // One that was on its way from the list into the tree was counted there.
     if (!listed_.contains(tree::row_key(row))) ++visible;
-    const types::Vector* vector = pg::call([&] { return reader_.vector(); });
+    const RowVector vector = pg::call([&] { return reader_.vector(); });
     compare(row, vector, decoded, error, flags);
     pg::call([&] { reader_.forget(); });
   }
@@ -66,11 +66,11 @@ class Checker final : public tree::RowVisitor {
     pg_unreachable();
   }
 
-  void compare(tree::RowId row, const types::Vector* vector, const float* decoded, float error, std::uint16_t flags) {
-    if ((vector == nullptr) != (flags == tree::kPlainNull)) fail(row, "is NULL in one place and a vector in the other");
-    if (vector == nullptr) return;
-    if (static_cast<std::size_t>(vector->dim) != space_.dims()) fail(row, "has another dimension than the index");
-    const tree::PreparedRow how = space_.prepare_row(vector->x, prepared_.data());
+  void compare(tree::RowId row, RowVector vector, const float* decoded, float error, std::uint16_t flags) {
+    if ((vector.x == nullptr) != (flags == tree::kPlainNull)) fail(row, "is NULL in one place and a vector in the other");
+    if (vector.x == nullptr) return;
+    if (static_cast<std::size_t>(vector.dim) != space_.dims()) fail(row, "has another dimension than the index");
+    const tree::PreparedRow how = space_.prepare_row(vector.x, prepared_.data());
     const std::uint16_t expected = how.kind == tree::RowClass::indexed ? 0
                                    : how.kind == tree::RowClass::nan   ? tree::kPlainNan
                                                                        : tree::kPlainUnknown;

@@ -8,6 +8,8 @@ extern "C" {
 
 namespace am = longbow::am;
 namespace pg = longbow::pg;
+using am::Element;
+using am::Unit;
 using longbow::base::Metric;
 
 LB_FUNCTION(longbow_handler) {
@@ -50,13 +52,31 @@ LB_FUNCTION(longbow_handler) {
 }
 
 namespace {
-const am::OpclassInfo kVectorL2{Metric::l2};
-const am::OpclassInfo kVectorIp{Metric::ip};
-const am::OpclassInfo kVectorCosine{Metric::cosine};
-const am::OpclassInfo kVectorL1{Metric::l1};
+const am::OpclassInfo kVectorL2{Metric::l2, Element::vector, Unit::same};
+const am::OpclassInfo kVectorIp{Metric::ip, Element::vector, Unit::same};
+const am::OpclassInfo kVectorCosine{Metric::cosine, Element::vector, Unit::same};
+const am::OpclassInfo kVectorL1{Metric::l1, Element::vector, Unit::same};
+const am::OpclassInfo kHalfvecL2{Metric::l2, Element::halfvec, Unit::same};
+const am::OpclassInfo kHalfvecIp{Metric::ip, Element::halfvec, Unit::same};
+const am::OpclassInfo kHalfvecCosine{Metric::cosine, Element::halfvec, Unit::same};
+const am::OpclassInfo kHalfvecL1{Metric::l1, Element::halfvec, Unit::same};
+const am::OpclassInfo kBitHamming{Metric::l2, Element::bit, Unit::hamming};
+const am::OpclassInfo kBitJaccard{Metric::cosine, Element::bit, Unit::jaccard};
+const am::OpclassInfo kSparsevecL2{Metric::l2, Element::sparsevec, Unit::same};
+const am::OpclassInfo kSparsevecIp{Metric::ip, Element::sparsevec, Unit::same};
+const am::OpclassInfo kSparsevecCosine{Metric::cosine, Element::sparsevec, Unit::same};
 }  // namespace
 
 LB_FUNCTION(longbow_vector_l2_support) { PG_RETURN_POINTER(&kVectorL2); }
 LB_FUNCTION(longbow_vector_ip_support) { PG_RETURN_POINTER(&kVectorIp); }
 LB_FUNCTION(longbow_vector_cosine_support) { PG_RETURN_POINTER(&kVectorCosine); }
 LB_FUNCTION(longbow_vector_l1_support) { PG_RETURN_POINTER(&kVectorL1); }
+LB_FUNCTION(longbow_halfvec_l2_support) { PG_RETURN_POINTER(&kHalfvecL2); }
+LB_FUNCTION(longbow_halfvec_ip_support) { PG_RETURN_POINTER(&kHalfvecIp); }
+LB_FUNCTION(longbow_halfvec_cosine_support) { PG_RETURN_POINTER(&kHalfvecCosine); }
+LB_FUNCTION(longbow_halfvec_l1_support) { PG_RETURN_POINTER(&kHalfvecL1); }
+LB_FUNCTION(longbow_bit_hamming_support) { PG_RETURN_POINTER(&kBitHamming); }
+LB_FUNCTION(longbow_bit_jaccard_support) { PG_RETURN_POINTER(&kBitJaccard); }
+LB_FUNCTION(longbow_sparsevec_l2_support) { PG_RETURN_POINTER(&kSparsevecL2); }
+LB_FUNCTION(longbow_sparsevec_ip_support) { PG_RETURN_POINTER(&kSparsevecIp); }
+LB_FUNCTION(longbow_sparsevec_cosine_support) { PG_RETURN_POINTER(&kSparsevecCosine); }

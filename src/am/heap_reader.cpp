@@ -22,6 +22,7 @@ void HeapReader::open(Relation heap_arg, Relation index_arg, Snapshot with) {
   index = index_arg;
   snapshot = RegisterSnapshot(with != nullptr ? with : GetTransactionSnapshot());
   info = BuildIndexInfo(index);
+  element = opclass_info(index)->element;
   estate = CreateExecutorState();
   slot = table_slot_create(heap, nullptr);
   GetPerTupleExprContext(estate)->ecxt_scantuple = slot;
@@ -76,12 +77,22 @@ bool HeapReader::lies_beyond(tree::RowId row) {
   return row.block >= blocks;
 }
 
-const types::Vector* HeapReader::vector() {
+Datum HeapReader::value(bool* null) {
   Datum values[INDEX_MAX_KEYS];
   bool nulls[INDEX_MAX_KEYS];
   const MemoryContext old = MemoryContextSwitchTo(GetPerTupleMemoryContext(estate));
   FormIndexDatum(info, slot, estate, values, nulls);
-  const types::Vector* result = nulls[0] ? nullptr : types::DatumGetVector(values[0]);
+  MemoryContextSwitchTo(old);
+  *null = nulls[0];
+  return values[0];
+}
+
+RowVector HeapReader::vector() {
+  bool null = false;
+  const Datum datum = value(&null);
+  if (null) return {};
+  const MemoryContext old = MemoryContextSwitchTo(GetPerTupleMemoryContext(estate));
+  const RowVector result = row_vector(element, datum);
   MemoryContextSwitchTo(old);
   return result;
 }

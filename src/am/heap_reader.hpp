@@ -23,6 +23,7 @@ struct HeapReader {
   Relation index;
   Snapshot snapshot;  // registered by open()
   IndexInfo* info;
+  Element element;
   EState* estate;
   ExprState* predicate;
   TupleTableSlot* slot;
@@ -39,8 +40,10 @@ struct HeapReader {
   PendingRow find_pending(tree::RowId row);
   // Whether the table has no such block.
   bool lies_beyond(tree::RowId row);
-  // The found row's vector in per-tuple memory, nullptr for NULL. Index expressions run: see OwnerRights.
-  const types::Vector* vector();
+  // The found row's indexed value, in per-tuple memory where it is computed. Index expressions run as the current user.
+  Datum value(bool* null);
+  // The found row's vector in per-tuple memory. Index expressions run: see OwnerRights.
+  RowVector vector();
   void forget();
   // Rows of the heap that belong into the index.
   int64 count();

@@ -112,6 +112,17 @@ const OpclassInfo* opclass_info(Relation index) {
       DatumGetPointer(FunctionCall1(index_getprocinfo(index, 1, kSupportProc), PointerGetDatum(nullptr))));
 }
 
+void report_dims(Relation index, int expected, int found) {
+  const Element element = opclass_info(index)->element;
+  const bool bits = element == Element::bit;
+  ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
+                  errmsg("expected %d %s, not %d", expected, length_unit(element), found),
+                  errdetail("All %s of index \"%s\" must have the same %s.", bits ? "bit strings" : "vectors",
+                            RelationGetRelationName(index), bits ? "length" : "dimension"),
+                  errhint("Give the column a %s, such as %s(%d), or index an expression that has one.",
+                          bits ? "length" : "dimension", element_name(element), expected)));
+}
+
 const tree::Space* load_space(Relation index, pg::RelationStore& store, MemoryContext user) {
   Remembered* entry = find(index);
   if (entry != nullptr) store.set_hints(&entry->hints);

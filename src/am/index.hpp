@@ -3,13 +3,12 @@
 
 #include <memory_resource>
 
-#include "longbow/base/crc32c.hpp"
+#include "am/element.hpp"
 #include "longbow/base/metric.hpp"
 #include "longbow/tree/space.hpp"
 #include "pg/boundary.hpp"
 #include "pg/compat.hpp"
 #include "pg/relation_store.hpp"
-#include "types/vector.hpp"
 
 extern "C" {
 #include "postgres.h"
@@ -28,6 +27,8 @@ inline constexpr int kSupportProc = 1;
 
 struct OpclassInfo {
   base::Metric metric;
+  Element element;
+  Unit unit;
 };
 
 // Reloptions; 0 means automatic.
@@ -73,17 +74,8 @@ const tree::Space* load_space(Relation index, pg::RelationStore& store, MemoryCo
 
 inline tree::RowId row_id(ItemPointer tid) { return {ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid)}; }
 
-// What identifies a vector in the pending list: the checksum of its floats.
-inline std::uint32_t vector_crc(const types::Vector* vector) {
-  return base::crc32c(0, vector->x, static_cast<std::size_t>(vector->dim) * sizeof(float));
-}
-
 // Reports a vector whose dimension is not the index's.
-[[noreturn]] inline void report_dims(Relation index, int expected, int found) {
-  ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("expected %d dimensions, not %d", expected, found),
-                  errdetail("All vectors of index \"%s\" must have the same dimension.", RelationGetRelationName(index)),
-                  errhint("Give the column a dimension, such as vector(%d), or index an expression that has one.", expected)));
-}
+[[noreturn]] void report_dims(Relation index, int expected, int found);
 
 // Calibrates anew when splits have doubled the leaves since the last time: a split between scales the probes.
 void recalibrate_if_grown(tree::PageStore& store, const tree::Space& space, std::pmr::memory_resource& memory);

@@ -14,17 +14,17 @@ struct NoWatch final : tree::InsertWatch {
 };
 
 // Makes sure that the index has a root and takes vectors of this dimension.
-const tree::Space* ready_space(Relation index, pg::RelationStore& store, const types::Vector* vector,
+const tree::Space* ready_space(Relation index, pg::RelationStore& store, RowVector vector,
                                MemoryContext context) {
   const tree::Space* space = load_space(index, store, context);
-  const bool fits = space->dims() == 0 || static_cast<int>(space->dims()) == vector->dim;
+  const bool fits = space->dims() == 0 || static_cast<int>(space->dims()) == vector.dim;
   if (fits && space->meta.root == tree::kNoBlock) {
     pg::ContextResource memory(context, pg::MemoryKind::insert);
-    tree::fix_dimensions(store, static_cast<std::uint32_t>(vector->dim), memory);
+    tree::fix_dimensions(store, static_cast<std::uint32_t>(vector.dim), memory);
     space = load_space(index, store, context);
   }
-  if (static_cast<std::size_t>(vector->dim) != space->dims())
-    pg::call([&] { report_dims(index, static_cast<int>(space->dims()), vector->dim); });
+  if (static_cast<std::size_t>(vector.dim) != space->dims())
+    pg::call([&] { report_dims(index, static_cast<int>(space->dims()), vector.dim); });
   return space;
 }
 
@@ -32,11 +32,11 @@ const tree::Space* ready_space(Relation index, pg::RelationStore& store, const t
 // what others insert while the index is not valid yet, which is harmless.
 bool deferrable(Relation index) { return index->rd_index->indisvalid; }
 
-void insert_now(pg::RelationStore& store, const tree::Space& space, const types::Vector* vector, tree::RowId row,
+void insert_now(pg::RelationStore& store, const tree::Space& space, RowVector vector, tree::RowId row,
                 MemoryContext context) {
   pg::ContextResource memory(context, pg::MemoryKind::insert);
   std::pmr::vector<float> prepared(space.dims(), &memory);
-  const tree::PreparedRow how = space.prepare_row(vector->x, prepared.data());
+  const tree::PreparedRow how = space.prepare_row(vector.x, prepared.data());
   if (how.kind != tree::RowClass::indexed) {
     tree::insert_plain(store, row, how.kind == tree::RowClass::nan ? tree::kPlainNan : tree::kPlainUnknown);
     return;
@@ -58,7 +58,7 @@ bool insert(Relation index, Datum* values, bool* nulls, ItemPointer tid, Relatio
     if (nulls[0]) {
       tree::insert_plain(store, row_id(tid), tree::kPlainNull);
     } else {
-      const types::Vector* vector = pg::call([&] { return types::DatumGetVector(values[0]); });
+      const RowVector vector = pg::call([&] { return row_vector(opclass_info(index)->element, values[0]); });
       const bool defer = deferrable(index);
       if (!defer || !add_to_batch(index, vector, row_id(tid))) {
         const tree::Space* space = ready_space(index, store, vector, context);

@@ -7,6 +7,7 @@
 
 #include "am/index.hpp"
 #include "am/pending.hpp"
+#include "am/row_distances.hpp"
 #include "longbow/tree/search.hpp"
 #include "pg/scan_arena.hpp"
 #include "pg/settings.hpp"
@@ -29,6 +30,7 @@ struct ScanState {
   MemoryContext memory;  // reset by each rescan
   tree::Search* search;
   bool started;
+  Unit unit;
   BlockNumber heap_blocks;  // of the table, as looked at last
 };
 
@@ -40,17 +42,28 @@ T* make(MemoryContext context, A&&... args) {
   return new (at) T(std::forward<A>(args)...);
 }
 
+// A sparse query of other dimensions than the column's looks like any other once it is hashed.
+void check_sparse_dims(IndexScanDesc scan, Element element) {
+  if (element != Element::sparsevec) return;
+  const int expected = TupleDescAttr(RelationGetDescr(scan->indexRelation), 0)->atttypmod;
+  const int found = sparse_dims(scan->orderByData[0].sk_argument);
+  if (found != expected)
+    ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("different %s %d and %d", lengths_of(element), expected, found)));
+}
+
 // The query's floats, or nullptr for a NULL query or a scan without order.
 const float* query_of(IndexScanDesc scan, const tree::Space& space, MemoryContext context) {
   if (scan->numberOfOrderBys == 0 || (scan->orderByData[0].sk_flags & SK_ISNULL) != 0) return nullptr;
   return pg::call([&]() -> const float* {
     const MemoryContext old = MemoryContextSwitchTo(context);
-    const types::Vector* vector = types::DatumGetVector(scan->orderByData[0].sk_argument);
+    const Element element = opclass_info(scan->indexRelation)->element;
+    const RowVector vector = query_vector(element, scan->orderByData[0].sk_argument);
     MemoryContextSwitchTo(old);
-    if (space.dims() != 0 && static_cast<std::size_t>(vector->dim) != space.dims())
-      ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("different vector dimensions %d and %d",
-                                                              static_cast<int>(space.dims()), vector->dim)));
-    return vector->x;
+    check_sparse_dims(scan, element);
+    if (space.dims() != 0 && static_cast<std::size_t>(vector.dim) != space.dims())
+      ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("different %s %d and %d", lengths_of(element),
+                                                              static_cast<int>(space.dims()), vector.dim)));
+    return vector.x;
   });
 }
 
@@ -73,8 +86,11 @@ void start(IndexScanDesc scan) {
   options.memory_limit = static_cast<std::size_t>(work_mem) * 1024;
   options.pending = make<ScanPending>(s->memory, scan->indexRelation, scan->heapRelation, scan->xs_snapshot, *store, *space,
                                       *memory);
+  if (query != nullptr && scan->heapRelation != nullptr && pg::call([&] { return hashed(opclass_info(scan->indexRelation)->element); }))
+    options.exact = make<HeapDistances>(s->memory, scan);
   s->search = make<tree::Search>(s->memory, *store, *space, *memory);
   s->search->start(query, options);
+  s->unit = pg::call([&] { return opclass_info(scan->indexRelation)->unit; });
   pg::call([&] { pgstat_count_index_scan(scan->indexRelation); });
   lb_count_search(scan);
   s->started = true;
@@ -102,7 +118,7 @@ void hand_out(IndexScanDesc scan, const tree::Hit& hit) {
   if (scan->numberOfOrderBys == 0) return;
   scan->xs_recheckorderby = true;
   scan->xs_orderbynulls[0] = hit.null;
-  scan->xs_orderbyvals[0] = hit.null ? static_cast<Datum>(0) : Float8GetDatum(hit.bound);
+  scan->xs_orderbyvals[0] = hit.null ? static_cast<Datum>(0) : Float8GetDatum(operator_bound(state_of(scan)->unit, hit.bound));
 }
 
 }  // namespace

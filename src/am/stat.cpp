@@ -27,8 +27,11 @@ Row read_row(Relation index, MemoryContext context) {
   return {space.meta, longbow::tree::collect_facts(store, space, memory)};
 }
 
-const char* metric_name(longbow::base::Metric metric) {
-  switch (metric) {
+// Bits are stored as floats, and their metrics by others': see am/element.hpp.
+const char* metric_name(const longbow::tree::Meta& meta) {
+  if (meta.element_type == static_cast<std::uint8_t>(longbow::am::Element::bit))
+    return meta.metric == longbow::base::Metric::l2 ? "hamming" : "jaccard";
+  switch (meta.metric) {
     case longbow::base::Metric::l2: return "l2";
     case longbow::base::Metric::ip: return "ip";
     case longbow::base::Metric::cosine: return "cosine";
@@ -71,7 +74,7 @@ LB_FUNCTION(longbow_index_facts) {
   values[i++] = Int32GetDatum(static_cast<int32>(row.facts.leaves));
   values[i++] = Int32GetDatum(static_cast<int32>(row.facts.height));
   values[i++] = Int32GetDatum(static_cast<int32>(m.dims));
-  values[i++] = CStringGetTextDatum(metric_name(m.metric));
+  values[i++] = CStringGetTextDatum(metric_name(m));
   values[i++] = Int32GetDatum(m.bits);
   values[i++] = Int32GetDatum(static_cast<int32>(m.leaf_size));
   values[i++] = Int64GetDatum(static_cast<int64>(m.split_counter));

@@ -33,12 +33,23 @@ bool check_operators(CatCList* operators, const char* family) {
   return valid;
 }
 
+// Whether a support function reads values of the type whose values the index hands it.
+bool reads_type(Oid function, Oid type) {
+  const auto* info = reinterpret_cast<const OpclassInfo*>(DatumGetPointer(OidFunctionCall1(function, PointerGetDatum(nullptr))));
+  const HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+  if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for type %u", type);
+  const bool reads = strcmp(NameStr(reinterpret_cast<Form_pg_type>(GETSTRUCT(tuple))->typname), element_name(info->element)) == 0;
+  ReleaseSysCache(tuple);
+  return reads;
+}
+
 bool check_functions(CatCList* functions, const char* family) {
   bool valid = false;
   for (int i = 0; i < functions->n_members; i++) {
     auto* proc = reinterpret_cast<Form_pg_amproc>(GETSTRUCT(&functions->members[i]->tuple));
     if (proc->amprocnum == kSupportProc &&
-        check_amproc_signature(proc->amproc, INTERNALOID, true, 1, 1, INTERNALOID)) {
+        check_amproc_signature(proc->amproc, INTERNALOID, true, 1, 1, INTERNALOID) &&
+        reads_type(proc->amproc, proc->amproclefttype)) {
       valid = true;
       continue;
     }

@@ -100,10 +100,10 @@ tree::Fetched VectorFetch::read_heap(const tree::PendingEntry& entry, float* raw
     case PendingRow::dead:
     case PendingRow::absent: return tree::Fetched::stale;
   }
-  const types::Vector* vector = reader_.vector();
-  const bool same = vector != nullptr && static_cast<std::size_t>(vector->dim) == space_.dims() &&
+  const RowVector vector = reader_.vector();
+  const bool same = vector.x != nullptr && static_cast<std::size_t>(vector.dim) == space_.dims() &&
                     vector_crc(vector) == entry.crc;
-  if (same) memcpy(raw, vector->x, space_.dims() * sizeof(float));
+  if (same) memcpy(raw, vector.x, space_.dims() * sizeof(float));
   reader_.forget();
   if (!same) return tree::Fetched::stale;
   from_heap++;

@@ -13,7 +13,7 @@ Meta new_meta(const NewIndex& what) {
   meta.magic = kMetaMagic;
   meta.version = kFormatVersion;
   meta.metric = what.metric;
-  meta.element_type = 1;
+  meta.element_type = what.element_type;
   meta.incarnation = what.incarnation;
   meta.rotation_seed = what.incarnation * 0x9E3779B97F4A7C15ULL + 1;
   meta.bits = static_cast<std::uint8_t>(what.bits);

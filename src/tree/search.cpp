@@ -24,6 +24,9 @@ constexpr double kFirstWaveRows = 10;
 constexpr double kWaveGrowth = 4;
 // Where pending rows are kept by coarser codes than the tree's, so many times more of them are refined.
 constexpr std::size_t kCoarseKeep = 4;
+// Where codes are of hashed vectors, each wave refines so many times more rows; the first measures so many times as many
+// as it would refine otherwise, later ones all.
+constexpr std::size_t kHashedKeep = 4, kHashedMeasured = 1;
 
 // What a visited leaf brings to the refinement of its rows.
 struct Visit {
@@ -52,6 +55,7 @@ struct Search::State {
         visits(&memory),
         leaf_t(&memory),
         ready(&memory),
+        held(&memory),
         pending(&memory),
         head(memory),
         centroid(&memory),
@@ -76,6 +80,7 @@ struct Search::State {
   std::pmr::vector<Visit> visits;
   std::pmr::vector<float> leaf_t;
   std::pmr::vector<Ready> ready;
+  std::pmr::vector<Ready> held;  // measured rows that may yet be preceded
   std::size_t given = 0;
   std::pmr::vector<NodeRef> pending;
   HeadCopy head;
@@ -112,6 +117,8 @@ struct Search::State {
   void trim();
   void take_best(std::size_t count, std::size_t wanted);
   void refine_into_ready(std::size_t count);
+  void measure_ready(std::size_t most);
+  void hold_back(std::size_t most);
   bool run_wave();
   bool run_blind();
   bool run_plain(std::uint16_t flags);
@@ -347,9 +354,40 @@ void Search::State::refine_into_ready(std::size_t count) {
   std::sort(ready.begin(), ready.end(), [](const Ready& a, const Ready& b) { return a.hit.bound < b.hit.bound; });
 }
 
+// Puts exact distances in the place of estimates and bounds, of the best `most` rows, which are kept.
+void Search::State::measure_ready(std::size_t most) {
+  if (ready.size() > most) {
+    std::nth_element(ready.begin(), ready.begin() + static_cast<std::ptrdiff_t>(most), ready.end(),
+                     [](const Ready& a, const Ready& b) { return a.estimate < b.estimate; });
+    ready.resize(most);
+  }
+  std::pmr::vector<MeasuredRow> rows(&memory);
+  rows.reserve(ready.size());
+  for (const Ready& r : ready) rows.push_back({r.hit.row, false, false, 0});
+  options.exact->measure(rows);
+  ready.clear();
+  for (const MeasuredRow& m : rows) {
+    if (!m.visible) continue;
+    const bool number = m.known && m.distance == m.distance;
+    ready.push_back({{m.row, false, number ? m.distance : -kInfinity}, number ? static_cast<float>(m.distance) : -kFar});
+  }
+  std::sort(ready.begin(), ready.end(), [](const Ready& a, const Ready& b) { return a.hit.bound < b.hit.bound; });
+}
+
+// Keeps all but the nearest `most` measured rows for the next wave, which may measure nearer ones.
+void Search::State::hold_back(std::size_t most) {
+  ready.insert(ready.end(), held.begin(), held.end());
+  held.clear();
+  std::sort(ready.begin(), ready.end(), [](const Ready& a, const Ready& b) { return a.hit.bound < b.hit.bound; });
+  if (ready.size() <= most) return;
+  held.assign(ready.begin() + static_cast<std::ptrdiff_t>(most), ready.end());
+  ready.resize(most);
+}
+
 // Cuts what is ready to the rows that prove the first `wanted`, and one beyond them.
 void Search::State::take_best(std::size_t count, std::size_t wanted) {
   refine_into_ready(count);
+  if (options.exact != nullptr) measure_ready(count / kHashedKeep * kHashedMeasured);
   if (ready.size() <= wanted) return;
   std::pmr::vector<double> upper(&memory);
   upper.reserve(ready.size());
@@ -374,6 +412,7 @@ bool Search::State::run_wave() {
   ++counters.waves;
   prune = wave == 0;
   keep = std::max<std::size_t>(16, planned_refine(space.leaf.bits, k));
+  if (options.exact != nullptr) keep *= kHashedKeep;
   threshold = kFar;
   // The first wave forgets what it does not hand out; the second visits its leaves again, now keeping all.
   if (wave == 1) {
@@ -400,6 +439,7 @@ bool Search::State::run_wave() {
     return true;
   }
   const bool exhausted = visited >= end && frontier.complete() && visited >= frontier.known();
+  const bool over_limit = options.max_rows > 0 && limited_rows >= options.max_rows;
   if (wave == 0) {
     // Estimates of pending rows are coarser: all that were kept are refined.
     if (!pending_pool.empty()) {
@@ -409,6 +449,10 @@ bool Search::State::run_wave() {
     take_best(keep + pending_pool.size(), static_cast<std::size_t>(kFirstWaveRows));
   } else {
     refine_into_ready(full ? pool.size() : keep);
+    if (options.exact != nullptr) {
+      measure_ready(ready.size());
+      hold_back(full || (pool.empty() && (exhausted || over_limit)) ? SIZE_MAX : static_cast<std::size_t>(k));
+    }
     if (pool.empty()) {
       visits.clear();
       leaf_t.clear();
@@ -421,9 +465,8 @@ bool Search::State::run_wave() {
   if (options.strict_order && wave > 0)
     std::erase_if(ready, [&](const Ready& r) { return r.hit.bound < highest_bound; });
   if (!ready.empty()) highest_bound = std::max(highest_bound, ready.back().hit.bound);
-  const bool over_limit = options.max_rows > 0 && limited_rows >= options.max_rows;
   // Nothing is left once the pool is empty and all leaves have been visited without forgetting.
-  const bool more = wave == 0 || !pool.empty() || (!exhausted && !over_limit);
+  const bool more = wave == 0 || !pool.empty() || !held.empty() || (!exhausted && !over_limit);
   if (!more && exhausted && look_again()) {
     wave = 1;
     return true;

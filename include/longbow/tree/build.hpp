@@ -26,6 +26,7 @@ struct NewIndex {
   std::uint32_t bits;       // 0 = default for the dimensions
   std::uint32_t leaf_size;  // 0 = default for the dimensions
   std::uint64_t incarnation;
+  std::uint8_t element_type = 1;  // see Meta
 };
 
 // The meta data of an index without rows. Until dims are known, bits and leaf_size stay as asked for.

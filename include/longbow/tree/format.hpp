@@ -161,7 +161,7 @@ struct Meta {
   std::uint32_t magic;
   std::uint16_t version;
   base::Metric metric;
-  std::uint8_t element_type;  // 1 = float32
+  std::uint8_t element_type;  // of the column: 1 = vector, 2 = halfvec, 3 = bit, 4 = sparsevec; rows are floats here
   std::uint64_t incarnation;  // random; another one is another index
   std::uint64_t rotation_seed;
   std::uint32_t dims;  // 0 until the first row of an index on a column without a dimension

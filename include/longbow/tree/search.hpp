@@ -21,6 +21,20 @@
 
 namespace longbow::tree {
 
+// Exact distances of rows, from whoever can read them.
+struct MeasuredRow {
+  RowId row;
+  bool visible;     // false: no search of this snapshot wants it
+  bool known;       // distance is what the operator gives
+  double distance;  // may be NaN
+};
+class RowDistances {
+ public:
+  virtual ~RowDistances() = default;
+  // Fills all but `row`; may reorder the rows. No latch is held.
+  virtual void measure(std::span<MeasuredRow> rows) = 0;
+};
+
 struct SearchOptions {
   float target_recall = 0.95F;
   std::uint32_t probes = 0;         // leaves of the first wave; 0 = by the calibration
@@ -28,6 +42,8 @@ struct SearchOptions {
   bool strict_order = false;        // drop rows found too late instead of handing them out late
   std::size_t memory_limit = 4 << 20;  // bytes of rows waiting, about
   PendingSource* pending = nullptr;    // outlives the search
+  // For codes that bound no distance: rows are ordered by what this says. Outlives the search.
+  RowDistances* exact = nullptr;
 };
 
 struct Hit {
