@@ -18,7 +18,7 @@ def stop(text):
 class Cluster:
     """Superuser "bench"; run as an unprivileged user when we are root."""
 
-    def __init__(self, pg_config, directory, settings):
+    def __init__(self, pg_config, directory, settings, initdb=()):
         self.bin = subprocess.run([pg_config, "--bindir"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
         self.folder = tempfile.mkdtemp(prefix="lb-", dir=directory)
         self.data, self.log = os.path.join(self.folder, "data"), os.path.join(self.folder, "log")
@@ -27,7 +27,7 @@ class Cluster:
             name = "postgres" if "postgres" in [p.pw_name for p in pwd.getpwall()] else "nobody"
             shutil.chown(self.folder, name)
             self.user = {"user": name, "group": pwd.getpwnam(name).pw_gid, "extra_groups": []}
-        self.run("initdb", "-D", self.data, "-A", "trust", "-E", "UTF8", "--locale=C", "-U", "bench", "-N")
+        self.run("initdb", "-D", self.data, "-A", "trust", "-E", "UTF8", "--locale=C", "-U", "bench", "-N", *initdb)
         fixed = {"listen_addresses": "", "unix_socket_directories": self.folder, "autovacuum": "off", "jit": "off",
                  "shared_buffers": "512MB", "max_wal_size": "8GB", "checkpoint_timeout": "1h", "fsync": "on"}
         with open(os.path.join(self.data, "postgresql.auto.conf"), "w", encoding="utf-8") as conf:

@@ -41,6 +41,24 @@ TEST(TreeReassign, AGrownIndexFindsWhatAFreshOneFinds) {
   EXPECT_GT(moved, built - 0.02);
 }
 
+// Many equal rows gather in the leaf that is theirs alone, but never so many that it must be split at once again.
+TEST(TreeReassign, EqualRowsGatherAndEnd) {
+  Data data(12, 3);
+  std::vector<Vector> kinds;
+  for (int i = 0; i < 30; ++i) kinds.push_back(data.next());
+  TestIndex index({Metric::l2, 12, 0, 16});
+  index.create();
+  for (int round = 0; round < 60; ++round) {
+    std::vector<Vector> batch;
+    for (int i = 0; i < 150; ++i) batch.push_back(kinds[(round * 7 + i) % 30]);
+    index.load();
+    index.insert(batch);
+  }
+  index.expect_whole();
+  // A split for every eight rows would be one after another.
+  EXPECT_LT(tree::read_meta(index.store).split_counter, 9000U / 8);
+}
+
 // A crash in the middle of moves, or moves while it is read, makes a whole scan walk the tree again; no row comes twice.
 TEST(TreeReassign, AScanLooksAgainWhereRowsMove) {
   Data data(8, 5);

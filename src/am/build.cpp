@@ -150,17 +150,8 @@ class Build {
   }
   void take_survey(Datum value, bool null) {
     if (null) return;
-    if ((*rows_seen_)++ == 0) fix_or_check_dims(detoast(value).dim);
+    if ((*rows_seen_)++ == 0) fix_or_check_dims(row_vector_in(row_context_, element_, value).dim);
     pg::call([&] { MemoryContextReset(row_context_); });
-  }
-
-  RowVector detoast(Datum value) {
-    return pg::call([&] {
-      const MemoryContext old = MemoryContextSwitchTo(row_context_);
-      const RowVector vector = row_vector(element_, value);
-      MemoryContextSwitchTo(old);
-      return vector;
-    });
   }
 
   void fix_or_check_dims(int found) {
@@ -178,6 +169,7 @@ class Build {
     shared.concurrent = info_->ii_Concurrent;
     shared.meta = meta_;
     shared.expected_rows = expected_rows_;
+    shared.heap_blocks = blocks_;
     const tree::TrainingPlan training = tree::plan_training(meta_, expected_rows_);
     shared.sample_rows = training.sample_rows;
     shared.room = training.room;
@@ -194,7 +186,7 @@ class Build {
   // False if no row can be indexed.
   bool build_tree() {
     const int workers = pg::call([&] { return lb_build_workers(heap_, index_, info_); });
-    BuildTeam team(heap_, index_, plan(workers), workers, context_, memory_);
+    BuildTeam team(heap_, plan(workers), workers, context_, memory_);
     BuildMember member(heap_, index_, info_, team.shared(), team.crew(), context_, memory_);
     const bool indexed = member.train() > 0;
     if (indexed) {
@@ -324,7 +316,7 @@ class Build {
       late_.push_back({row_id(tid), tree::kPlainNull});
       return;
     }
-    const RowVector vector = detoast(value);
+    const RowVector vector = row_vector_in(row_context_, element_, value);
     fix_or_check_dims(vector.dim);
     late_vectors_.insert(late_vectors_.end(), vector.x, vector.x + vector.dim);
     late_.push_back({row_id(tid), 0});

@@ -71,10 +71,10 @@ BuildMember::BuildMember(Relation heap, Relation index, IndexInfo* info, BuildSh
   row_context_ = pg::call([&] { return AllocSetContextCreate(context, "longbow build row", ALLOCSET_DEFAULT_SIZES); });
 }
 
-RowVector BuildMember::detoast(Datum value) {
+RowVector row_vector_in(MemoryContext context, Element element, Datum value) {
   return pg::call([&] {
-    const MemoryContext old = MemoryContextSwitchTo(row_context_);
-    const RowVector vector = row_vector(element_, value);
+    const MemoryContext old = MemoryContextSwitchTo(context);
+    const RowVector vector = row_vector(element, value);
     MemoryContextSwitchTo(old);
     return vector;
   });
@@ -92,9 +92,8 @@ void BuildMember::sample() {
   const std::size_t members = crew_.members();
   slice_rows_ = shared_.sample_rows / members;
   slice_ = sample_->data() + crew_.me() * slice_rows_ * shared_.meta.dims;
-  const BlockNumber blocks = pg::call([&] { return RelationGetNumberOfBlocks(heap_); });
   BlockSamplerData sampler;
-  BlockSampler_Init(&sampler, blocks, static_cast<int>(shared_.sample_blocks), static_cast<uint32>(shared_.meta.incarnation));
+  BlockSampler_Init(&sampler, shared_.heap_blocks, static_cast<int>(shared_.sample_blocks), static_cast<uint32>(shared_.meta.incarnation));
   std::size_t next = 0;
   std::uint64_t visited = 0;
   crew_.for_each(shared_.sample_blocks, kSampleGrain, [&](std::size_t first, std::size_t end) {
@@ -102,7 +101,7 @@ void BuildMember::sample() {
     pg::call([&] {
       for (; next < end && BlockSampler_HasMore(&sampler); ++next) {
         const BlockNumber block = BlockSampler_Next(&sampler);
-        if (next < first || block >= blocks) continue;
+        if (next < first) continue;
         CHECK_FOR_INTERRUPTS();
         // A concurrent build scans by an MVCC snapshot, where "any visible" has no meaning.
         table_index_build_range_scan(heap_, index_, info_, false, !shared_.concurrent, false, block, 1,
@@ -130,7 +129,7 @@ void BuildMember::take_sample(Datum value, bool null) {
   else
     at = random_.below(seen_);
   if (at >= slice_rows_) return;
-  const RowVector vector = detoast(value);
+  const RowVector vector = row_vector_in(row_context_, element_, value);
   check_dims(vector.dim);
   std::copy_n(vector.x, shared_.meta.dims, slice_ + at * shared_.meta.dims);
   pg::call([&] { MemoryContextReset(row_context_); });
@@ -163,10 +162,8 @@ std::size_t BuildMember::train() {
   sample();
   const std::uint64_t visited = pg_atomic_read_u64(&shared_.visited);
   double rows = shared_.expected_rows;
-  if (visited > 0) {
-    const BlockNumber blocks = pg::call([&] { return RelationGetNumberOfBlocks(heap_); });
-    rows = static_cast<double>(pg_atomic_read_u64(&shared_.seen)) * blocks / static_cast<double>(visited);
-  }
+  if (visited > 0)
+    rows = static_cast<double>(pg_atomic_read_u64(&shared_.seen)) * shared_.heap_blocks / static_cast<double>(visited);
   if (crew_.leads()) set_phase(kPhaseTrain);
   clusters_ = tree::train_leaves(shared_.meta, sample_->data(), pg_atomic_read_u64(&shared_.sampled), rows, shared_.room,
                                  centre_->data(), centroids_->data(), crew_, memory_, watch_);
@@ -225,7 +222,7 @@ void BuildMember::take_row(ItemPointer tid, Datum value, bool null) {
     put_plain(tid, tree::kPlainNull);
     return;
   }
-  const RowVector vector = detoast(value);
+  const RowVector vector = row_vector_in(row_context_, element_, value);
   check_dims(vector.dim);
   const tree::PreparedRow how = space_.prepare_row(vector.x, batch_.data() + waiting_.size() * shared_.meta.dims);
   pg::call([&] { MemoryContextReset(row_context_); });

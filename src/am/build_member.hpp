@@ -29,6 +29,9 @@ struct PlainRow {
   std::uint16_t offset, flags;
 };
 
+// The floats of a row's value, in `context`.
+RowVector row_vector_in(MemoryContext context, Element element, Datum value);
+
 // The sort's columns: the leaf and the row's bytes.
 TupleDesc sort_columns();
 Tuplesortstate* begin_sort(TupleDesc columns, int memory, SortCoordinate coordinate);
@@ -74,7 +77,6 @@ class BuildMember {
   void put_plain(ItemPointer tid, std::uint16_t flags);
   void flush();
   void put(std::int32_t leaf, std::size_t bytes);
-  RowVector detoast(Datum value);
   void check_dims(int found);
 
   Relation heap_, index_;

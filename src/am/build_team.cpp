@@ -55,7 +55,7 @@ void init_counters(BuildShared* shared) {
 
 }  // namespace
 
-BuildTeam::BuildTeam(Relation heap, Relation, const BuildShared& shared, int workers, MemoryContext context,
+BuildTeam::BuildTeam(Relation heap, const BuildShared& shared, int workers, MemoryContext context,
                      std::pmr::memory_resource& memory)
     : memory_(memory) {
   // Half of maintenance_work_mem is the region's; what needs more lies in a file.

@@ -29,6 +29,7 @@ struct BuildShared {
   bool concurrent;
   tree::Meta meta;            // its shape, dimensions settled
   double expected_rows;       // that have a vector, by the leader's survey
+  BlockNumber heap_blocks;    // as the leader has seen it: it grows beside a concurrent build, and members must not differ
   BlockNumber sample_blocks;  // to visit
   Size sample_rows;           // to keep
   Size room;                  // for centroids
@@ -47,7 +48,7 @@ class BuildTeam {
  public:
   // Starts up to `workers` workers. `shared` is copied; afterwards shared() is the one that counts. Falls back to none,
   // with a NOTICE, where shared memory lacks.
-  BuildTeam(Relation heap, Relation index, const BuildShared& shared, int workers, MemoryContext context,
+  BuildTeam(Relation heap, const BuildShared& shared, int workers, MemoryContext context,
             std::pmr::memory_resource& memory);
   BuildTeam(const BuildTeam&) = delete;
   BuildTeam& operator=(const BuildTeam&) = delete;
@@ -59,12 +60,10 @@ class BuildTeam {
   // Null without workers.
   [[nodiscard]] Sharedsort* sort() noexcept { return sort_; }
   [[nodiscard]] ParallelTableScanDesc scan() noexcept { return scan_; }
-  [[nodiscard]] int workers() const noexcept { return context_ != nullptr ? context_->nworkers_launched : 0; }
 
  private:
   bool start(Relation heap, const BuildShared& shared, int workers, MemoryContext context);
   void work_alone(const BuildShared& shared, MemoryContext context);
-  void place_in_memory(MemoryContext context);
 
   std::pmr::memory_resource& memory_;
   BuildShared own_{};

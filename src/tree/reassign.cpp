@@ -2,14 +2,12 @@
 #include "reassign.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <tuple>
 
 #include "append.hpp"
 #include "descend.hpp"
-#include "leaf_rows.hpp"
 #include "longbow/quant/assign.hpp"
-#include "longbow/tree/build.hpp"
+#include "recode.hpp"
 #include "route.hpp"
 #include "split.hpp"
 
@@ -30,6 +28,10 @@ std::size_t neighbour_count(const Space& space) noexcept {
   const std::size_t leaf_bytes = space.meta.leaf_size * space.dims() * sizeof(float);
   return std::clamp(kNeighbourBytes / leaf_bytes, kLeastNeighbours, kNeighbours);
 }
+
+// A leaf with so many rows is brought no more: filled to where it is split, one of many equal rows would be split again by the
+// next row that comes, and again, until an insert has gathered all of its kind.
+std::size_t most_rows(const Space& space) noexcept { return split_size(space) * 3 / 4; }
 
 // Takes rows out of the page that they leave, within the record that adds them to their new leaf.
 class SourcePage final : public RecordRider {
@@ -68,39 +70,37 @@ class Reassigner {
         leaves_(&memory),
         means_(&memory),
         spreads_(&memory),
+        count_(&memory),
         belongs_(&memory),
         nearest_(&memory),
         moves_(&memory),
-        encoder_(space, memory),
-        encoded_(&memory),
-        codes_(&memory),
+        recoder_(space, memory),
+        picked_(&memory),
         factors_(&memory),
         lanes_(&memory) {}
 
-  std::size_t run(const Replacement& split, const float* centroid) {
+  void run(const Replacement& split, const float* centroid) {
     Descent descent(store_, space_, memory_);
     for (const Child& c : split.to) {
       nodes_.push_back({c.node, {}});
-      if (!descent.parent_of(c.node, 0, nodes_.back().parent)) return 0;
+      if (!descent.parent_of(c.node, 0, nodes_.back().parent)) return;
     }
     descent.leaves_near(centroid, neighbour_count(space_) + 2, nodes_);
     read_leaves();
     settle();
     // A row whose codes span pages cannot be told from the next one in its slot while it is read: such rows stay.
     if (space_.leaf.refine_span == 1) find_moves();
-    std::size_t moved = 0;
     if (!moves_.empty()) {
       update_meta(store_, [](Meta& m) { m.moves = (m.moves + 1) | 1U; });
       for (std::size_t from = 0; from < moves_.size();) {
         std::size_t to = from + 1;
         while (to < moves_.size() && same_pages(moves_[from], moves_[to])) ++to;
-        moved += move({moves_.data() + from, to - from});
+        move({moves_.data() + from, to - from});
         from = to;
       }
       update_meta(store_, [](Meta& m) { ++m.moves; });
     }
     reroute_leaves();
-    return moved;
   }
 
  private:
@@ -118,8 +118,10 @@ class Reassigner {
       if (i >= 2 && (at.node.node_id == nodes_[0].node.node_id || at.node.node_id == nodes_[1].node.node_id)) continue;
       store_.tick();
       const PageRef head(store_, at.node.head, Latch::share);
-      if (!is_head_of(space_, head.data(), at.node.node_id, at.node.head) || (node_head(head.data()).flags & kMoved) != 0)
+      if (!is_head_of(space_, head.data(), at.node.node_id, at.node.head) || (node_head(head.data()).flags & kMoved) != 0) {
+        if (i < 2) throw_corrupted(at.node.head, "a leaf vanished after its split");
         continue;
+      }
       read_leaf_rows(store_, space_, head, leaves_.emplace_back(memory_));
       nodes_[kept++] = at;
     }
@@ -130,12 +132,11 @@ class Reassigner {
   void settle() {
     const std::size_t n = space_.dims();
     means_.resize(leaves_.size() * n);
-    spreads_.resize(leaves_.size());
     for (std::size_t l = 0; l < leaves_.size(); ++l) belongs_.insert(belongs_.end(), leaves_[l].rows.size(), static_cast<std::uint32_t>(l));
     base::Alone alone(memory_);
     for (int i = 0;; ++i) {
       find_means();
-      if (i == kIterations) return;
+      if (i == kIterations) break;
       const quant::Assigner assigner(means_.data(), leaves_.size(), n, alone);
       std::size_t at = 0;
       for (LeafRows& leaf : leaves_) {
@@ -151,6 +152,7 @@ class Reassigner {
         }
       }
     }
+    find_spreads();
   }
 
   [[nodiscard]] float squared(const float* row, std::size_t leaf) const noexcept {
@@ -160,20 +162,22 @@ class Reassigner {
   // A leaf without rows keeps its centroid.
   void find_means() {
     const std::size_t n = space_.dims();
-    std::pmr::vector<std::uint32_t> count(leaves_.size(), 0, &memory_);
+    count_.assign(leaves_.size(), 0);
     std::fill(means_.begin(), means_.end(), 0.0F);
-    std::fill(spreads_.begin(), spreads_.end(), 0.0F);
     for_each_row([&](const float* row, std::uint32_t to) {
       simd::kernels().add_to(row, means_.data() + to * n, n);
-      ++count[to];
+      ++count_[to];
     });
     for (std::size_t l = 0; l < leaves_.size(); ++l) {
-      if (count[l] == 0)
+      if (count_[l] == 0)
         std::copy_n(leaves_[l].centroid.data(), n, means_.data() + l * n);
       else
-        simd::kernels().scale(means_.data() + l * n, 1.0F / static_cast<float>(count[l]), n);
+        simd::kernels().scale(means_.data() + l * n, 1.0F / static_cast<float>(count_[l]), n);
     }
-    for_each_row([&](const float* row, std::uint32_t to) { spreads_[to] += squared(row, to) / static_cast<float>(count[to]); });
+  }
+  void find_spreads() {
+    spreads_.assign(leaves_.size(), 0);
+    for_each_row([&](const float* row, std::uint32_t to) { spreads_[to] += squared(row, to) / static_cast<float>(count_[to]); });
   }
   template <class F>
   void for_each_row(F&& f) const {
@@ -214,8 +218,8 @@ class Reassigner {
   }
 
   // Moves rows of one page of one leaf to another leaf, as far as that has room.
-  std::size_t move(std::span<const Move> rows) {
-    encode(rows);
+  void move(std::span<const Move> rows) {
+    const std::span<const EncodedRow> encoded = encode(rows);
     const NodeRef to = nodes_[rows[0].to].node;
     const NodeRef from = nodes_[rows[0].from].node;
     const BlockPlace& place = rows[0].place;
@@ -227,41 +231,33 @@ class Reassigner {
       const PageRef head(store_, to.head, Latch::exclusive);
       if (!is_head_of(space_, head.data(), to.node_id, to.head)) break;
       const NodeHead& h = node_head(head.data());
-      // A full leaf is split by the next row that comes: no more are brought to it.
-      if (h.rows - std::min(h.rows, h.free) >= split_size(space_)) break;
+      const std::size_t used = h.rows - std::min(h.rows, h.free);
+      if (used >= most_rows(space_)) break;
+      const std::size_t fit = std::min(rows.size() - at, most_rows(space_) - used);
       const PageRef page(store_, source, Latch::exclusive);
       if (!belongs(page.data(), place.in_head ? PageKind::head : PageKind::scan, from.node_id))
         throw_corrupted(source, "a page of the leaf is not its own");
       SourcePage rider(page, place.in_head);
       rider.expect(std::span(factors_).subspan(at), std::span(lanes_).subspan(at));
-      const std::size_t count = append_run(store_, space_, head, std::span(encoded_).subspan(at), &rider);
+      const std::size_t count = append_run(store_, space_, head, encoded.subspan(at, fit), &rider);
       if (count == 0) break;
       at += count;
     }
     if (!place.in_head && at > 0) count_free(from, at);
-    return at;
   }
 
-  void encode(std::span<const Move> rows) {
-    const std::size_t n = space_.dims();
+  // The rows as their new leaf codes them, and where they lie in the page that they leave.
+  std::span<const EncodedRow> encode(std::span<const Move> rows) {
     const LeafRows& leaf = leaves_[rows[0].from];
-    const float* centroid = leaves_[rows[0].to].centroid.data();
-    encoded_.clear();
+    picked_.clear();
     factors_.clear();
     lanes_.clear();
-    codes_.resize(rows.size() * n * 2);
     for (const Move& m : rows) {
-      const float* vector = leaf.vectors.data() + m.row * n;
-      // The old code's error bound covers what lies before it; the new one adds its own, decoding's rounding included.
-      const float norm = std::sqrt(simd::kernels().inner_product(vector, vector, n));
-      encoder_.encode(vector, centroid, norm, 0, leaf.errors[m.row]);
-      std::uint8_t* scan = codes_.data() + encoded_.size() * n * 2;
-      std::copy_n(encoder_.scan_codes(), n, scan);
-      std::copy_n(encoder_.refine_codes(), n, scan + n);
-      encoded_.push_back({leaf.rows[m.row], encoder_.scan(), encoder_.refine(), scan, scan + n});
+      picked_.push_back(m.row);
       factors_.push_back(m.place.factors);
       lanes_.push_back(leaf.slots[m.row] % 16);
     }
+    return recoder_.encode(leaf, picked_, leaves_[rows[0].to].centroid.data());
   }
 
   // A count only: lost in a crash it is found again by the leaf's split.
@@ -281,19 +277,19 @@ class Reassigner {
   std::pmr::vector<Descent::Placed> nodes_;
   std::pmr::vector<LeafRows> leaves_;
   std::pmr::vector<float> means_, spreads_;       // of each leaf
+  std::pmr::vector<std::uint32_t> count_;         // rows of each leaf
   std::pmr::vector<std::uint32_t> belongs_, nearest_;  // the leaf of each row, all leaves' rows in their order
   std::pmr::vector<Move> moves_;
-  RowEncoder encoder_;
-  std::pmr::vector<EncodedRow> encoded_;
-  std::pmr::vector<std::uint8_t> codes_;
+  Recoder recoder_;
+  std::pmr::vector<std::uint32_t> picked_;
   std::pmr::vector<std::size_t> factors_, lanes_;
 };
 
 }  // namespace
 
-std::size_t reassign_around(PageStore& store, const Space& space, const Replacement& split, const float* centroid,
-                            std::pmr::memory_resource& memory) {
-  return Reassigner(store, space, memory).run(split, centroid);
+void reassign_around(PageStore& store, const Space& space, const Replacement& split, const float* centroid,
+                     std::pmr::memory_resource& memory) {
+  Reassigner(store, space, memory).run(split, centroid);
 }
 
 }  // namespace longbow::tree

@@ -1,52 +1,24 @@
 // Splitting a leaf.
 #include "split.hpp"
 
-#include <cmath>
-
 #include "append.hpp"
-#include "leaf_rows.hpp"
 #include "link.hpp"
 #include "longbow/mem/flat_set.hpp"
 #include "longbow/quant/kmeans.hpp"
-#include "longbow/tree/build.hpp"
 #include "reassign.hpp"
+#include "recode.hpp"
 
 namespace longbow::tree {
 
 namespace {
 
-// Encodes the rows of one side around their new centroid.
-class SideEncoder {
- public:
-  SideEncoder(const Space& space, std::pmr::memory_resource& memory)
-      : space_(space), encoder_(space, memory), rows_(&memory), codes_(&memory) {}
-
-  // Rows stay valid until the next call.
-  std::span<const EncodedRow> encode(const LeafRows& leaf, const std::uint8_t* side, std::uint8_t which,
-                                     const float* centroid) {
-    const std::size_t n = space_.dims();
-    rows_.clear();
-    codes_.resize(leaf.rows.size() * n * 2);
-    for (std::size_t i = 0; i < leaf.rows.size(); ++i) {
-      if (side[i] != which) continue;
-      // The old code's error bound covers what lies before it; the new one adds its own, decoding's rounding included.
-      const float* vector = leaf.vectors.data() + i * n;
-      const float norm = std::sqrt(simd::kernels().inner_product(vector, vector, n));
-      encoder_.encode(vector, centroid, norm, 0, leaf.errors[i]);
-      std::uint8_t* scan = codes_.data() + rows_.size() * n * 2;
-      std::copy_n(encoder_.scan_codes(), n, scan);
-      std::copy_n(encoder_.refine_codes(), n, scan + n);
-      rows_.push_back({leaf.rows[i], encoder_.scan(), encoder_.refine(), scan, scan + n});
-    }
-    return rows_;
-  }
-
- private:
-  const Space& space_;
-  RowEncoder encoder_;
-  std::pmr::vector<EncodedRow> rows_;
-  std::pmr::vector<std::uint8_t> codes_;
-};
+// The rows of one side.
+std::pmr::vector<std::uint32_t> rows_of(const std::pmr::vector<std::uint8_t>& side, std::uint8_t which) {
+  std::pmr::vector<std::uint32_t> rows(side.get_allocator());
+  for (std::uint32_t i = 0; i < side.size(); ++i)
+    if (side[i] == which) rows.push_back(i);
+  return rows;
+}
 
 // Appends to a new leaf that only this session knows.
 void append_private(PageStore& store, const Space& space, NodeRef leaf, std::span<const EncodedRow> rows) {
@@ -75,9 +47,9 @@ void carry_over(PageStore& store, const Space& space, const PageRef& old_head, c
     const auto& k = simd::kernels();
     side[i] = k.l2_squared(v, what.to[1].centroid, n) < k.l2_squared(v, what.to[0].centroid, n) ? 1 : 0;
   }
-  SideEncoder encoder(space, memory);
+  Recoder recoder(space, memory);
   for (std::uint8_t s = 0; s < 2; ++s)
-    append_private(store, space, what.to[s].node, encoder.encode(now, side.data(), s, what.to[s].centroid));
+    append_private(store, space, what.to[s].node, recoder.encode(now, rows_of(side, s), what.to[s].centroid));
 }
 
 // Corrects a leaf's count of free slots, so that a leaf that is full only by its count takes appends again.
@@ -122,12 +94,12 @@ bool split_leaf(PageStore& store, const Space& space, NodeRef leaf, std::pmr::me
   Replacement what{leaf, 0, ticket.birth, {}};
   {
     PageRef heads[2] = {PageRef::allocate(store), PageRef::allocate(store)};
-    SideEncoder encoder(space, memory);
+    Recoder recoder(space, memory);
     for (std::uint8_t s = 0; s < 2; ++s) {
       const float* centroid = centroids.data() + s * n;
       const std::uint32_t id = ticket.first_id + s;
       const NodeRef sibling{heads[1 - s].block(), ticket.first_id + 1 - s};
-      const std::span<const EncodedRow> part = encoder.encode(rows, side.data(), s, centroid);
+      const std::span<const EncodedRow> part = recoder.encode(rows, rows_of(side, s), centroid);
       write_leaf(store, space, heads[s], {id, 0, centroid, {ticket.birth, sibling}}, part, memory);
       what.to[s] = {{heads[s].block(), id}, centroid, spread_of(space, part)};
     }
