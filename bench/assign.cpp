@@ -15,7 +15,9 @@
 
 namespace {
 
-using namespace longbow;  // NOLINT
+namespace base = longbow::base;
+namespace quant = longbow::quant;
+namespace simd = longbow::simd;
 
 struct Silent final : quant::Watch {
   void tick(std::size_t, std::size_t) override {}

@@ -85,7 +85,7 @@ for my $round (1 .. 4)
 $grower->signal('TERM');
 $grower->finish;
 # What it was doing goes on to its end without it.
-$node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'pgbench'");
+$node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE query LIKE 'INSERT INTO growing%'");
 unlike($complaints, qr/ERROR/, 'which goes on');
 is($node->safe_psql('postgres', "SELECT longbow_check('growing_v')"), $node->safe_psql('postgres', 'SELECT count(*) FROM growing'), 'every row once');
 $node->safe_psql('postgres', 'DROP TABLE growing');
