@@ -43,7 +43,7 @@ SELECT allocations - :once AS more, bytes - :once_bytes AS more_bytes FROM work 
 -- A scan that is open holds memory; one that an error ends does not.
 BEGIN;
 DECLARE c CURSOR FOR SELECT id FROM t ORDER BY v <-> '[1,2,3,4,5,6,7,8]';
-FETCH 1 FROM c;
+MOVE 1 FROM c;
 SELECT live > 0 AS held FROM work WHERE kind = 'scan';
 CLOSE c;
 SELECT live FROM work WHERE kind = 'scan';
