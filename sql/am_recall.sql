@@ -69,6 +69,13 @@ TRUNCATE grown;
 INSERT INTO grown SELECT * FROM words;
 SELECT longbow_check('grown_v');
 SELECT r >= 0.9 AS ok, CASE WHEN r < 0.9 THEN r END AS low FROM recall('grown', '<=>', 'queries', 10) r;
+-- At the same number of leaves it finds nearly what a fresh one does, though all rows came at once.
+SELECT longbow_merge('grown_v') >= 0 AS merged;
+CREATE INDEX words_v ON words USING longbow (v vector_cosine_ops);
+SET longbow.probes = 5;
+SELECT grown > built - 0.06 AS ok, CASE WHEN grown <= built - 0.06 THEN built END AS built, CASE WHEN grown <= built - 0.06 THEN grown END AS grown
+FROM recall('words', '<=>', 'queries', 10) built, recall('grown', '<=>', 'queries', 10) grown;
+RESET longbow.probes;
 -- Half of them gone again.
 DELETE FROM grown WHERE id % 2 = 0;
 VACUUM grown;

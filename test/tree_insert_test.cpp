@@ -1,4 +1,5 @@
 // Growth row by row: splits of leaves and of inner nodes, rows that span pages, plain rows, interrupted inserts.
+#include "tree/descend.hpp"
 #include "tree_testing.hpp"
 
 namespace longbow::testing {
@@ -28,6 +29,30 @@ TEST(TreeInsert, InnerNodesSplitAndTheTreeGrowsUpwards) {
   }
   EXPECT_GE(index.space.meta.height, 4U);
   index.expect_search_finds_all(data.next());
+}
+
+// Whoever began with a root that has been split since finds the leaves that the new root leads to; the old one's links choose
+// between two at a time, and 20,000 words merged in one round had recall@10 0.55 in 5 leaves so, a fresh build 0.66.
+TEST(TreeInsert, AnOldRootDoesNotLeadAstray) {
+  Data data(16, 23);
+  TestIndex index({Metric::l2, 16, 0, 16});
+  index.create();
+  index.insert(data, 20);
+  const tree::Meta before = tree::read_meta(index.store);
+  std::vector<float> buffer(tree::space_floats(before.dims));
+  const tree::Space early_space = tree::make_space(index.store, before, buffer.data());
+  tree::Descent began_early(index.store, early_space, index.memory);
+  for (int i = 0; i < 20; ++i) index.insert(data, 100, 100);
+  const tree::Meta meta = tree::read_meta(index.store);
+  ASSERT_GT(meta.height, before.height);
+  ASSERT_GT(meta.leaves, 40U);
+  std::vector<tree::NodeRef> early;
+  std::vector<Vector> rows;
+  for (int i = 0; i < 200; ++i) rows.push_back(data.next());
+  for (const Vector& row : rows) early.push_back(began_early.leaf_of(row.data()));
+  index.load();
+  tree::Descent begins_now(index.store, index.space, index.memory);
+  for (std::size_t i = 0; i < rows.size(); ++i) EXPECT_EQ(early[i].node_id, begins_now.leaf_of(rows[i].data()).node_id);
 }
 
 TEST(TreeInsert, BlocksOfInnerNodesThatSpanPages) {

@@ -17,11 +17,17 @@ constexpr std::size_t kNearInner = 3;
 Descent::Descent(PageStore& store, const Space& space, std::pmr::memory_resource& memory)
     : store_(store),
       space_(space),
+      root_(root_of(space.meta)),
       head_(memory),
       centroid_(space.dims(), &memory),
       other_(space.dims(), &memory),
       t_(space.dims(), &memory),
       q8_(quant::padded_dims(space.dims(), 1), &memory) {}
+
+Descent::Step Descent::root_of(const Meta& meta) noexcept {
+  if (meta.root == kNoBlock || meta.height == 0) return {{kNoBlock, 0}, 0};
+  return {{meta.root, meta.root_id}, static_cast<std::uint16_t>(meta.height - 1)};
+}
 
 float Descent::distance(const float* vector, const float* centroid) {
   const auto& k = simd::kernels();
@@ -97,11 +103,13 @@ bool Descent::best_child(Step& step, PageRef& page, const float* vector) {
 NodeRef Descent::leaf_of(const float* vector) {
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
     store_.tick();
-    Meta meta = attempt == 0 ? space_.meta : read_meta(store_);
-    if (meta.root == kNoBlock || meta.height == 0) throw_corrupted(kMetaBlock, "the index has no root");
-    Step step{{meta.root, meta.root_id}, static_cast<std::uint16_t>(meta.height - 1)};
+    if (attempt > 0) root_ = root_of(read_meta(store_));
+    if (root_.node.head == kNoBlock) throw_corrupted(kMetaBlock, "the index has no root");
+    Step step = root_;
     PageRef page;
     bool found = open(step, page, vector);
+    // The links of a root that was split lead on, but by choices of one in two: the new root knows all nodes below it.
+    if (found && step.node.node_id != root_.node.node_id) continue;
     while (found && step.level > 0) {
       found = best_child(step, page, vector);
       page.reset();

@@ -29,6 +29,7 @@ class Descent {
     NodeRef node;
     std::uint16_t level;
   };
+  static Step root_of(const Meta& meta) noexcept;
   // Opens a node: follows forward links to the nearer of the two. False if it has changed hands.
   bool open(Step& step, PageRef& page, const float* vector);
   bool best_child(Step& step, PageRef& page, const float* vector);
@@ -39,6 +40,7 @@ class Descent {
 
   PageStore& store_;
   const Space& space_;
+  Step root_;  // as last seen
   HeadCopy head_;
   std::pmr::vector<float> centroid_, other_, t_;
   std::pmr::vector<std::int8_t> q8_;
