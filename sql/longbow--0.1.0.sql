@@ -982,6 +982,10 @@ COMMENT ON FUNCTION longbow_handler(internal) IS 'handler of access method longb
 CREATE ACCESS METHOD longbow TYPE INDEX HANDLER longbow_handler;
 COMMENT ON ACCESS METHOD longbow IS 'nearest neighbours by ORDER BY: a balanced k-means tree with quantised codes';
 
+CREATE FUNCTION longbow_serves(access_method oid) RETURNS boolean
+  AS 'MODULE_PATHNAME', 'longbow_serves' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION longbow_serves(oid) IS 'whether indexes of an access method are longbow''s: those of longbow itself and of the aliases of longbow_compat';
+
 CREATE FUNCTION longbow_vector_l2_support(internal) RETURNS internal
   AS 'MODULE_PATHNAME', 'longbow_vector_l2_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION longbow_vector_l2_support(internal) IS 'operator class support: Euclidean distance on vector';
@@ -1140,7 +1144,7 @@ CREATE VIEW longbow_stat_index AS
          s.idx_scan AS scans, s.idx_tup_read AS rows_returned, NULL::bigint AS rows_scanned,
          pg_catalog.pg_relation_size(c.oid) AS bytes
   FROM pg_catalog.pg_class c
-  JOIN pg_catalog.pg_am a ON a.oid = c.relam AND a.amname = 'longbow'
+  JOIN pg_catalog.pg_am a ON a.oid = c.relam AND longbow_serves(a.oid)
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid AND i.indisready
   JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
