@@ -1,7 +1,7 @@
 # Longbow's build: PGXS for the extension, plain rules for the unit tests and benchmarks of the pure floors.
-EXTENSION = longbow
+EXTENSION = longbow longbow_compat longbow_pgvector
 MODULE_big = longbow
-DATA = sql/longbow--0.1.0.sql
+DATA = sql/longbow--0.1.0.sql sql/longbow_compat--0.1.0.sql sql/longbow_pgvector--0.1.0.sql
 
 PURE_FLOORS = base mem simd format stats quant tree wal io
 GLUE_FLOORS = pg types am

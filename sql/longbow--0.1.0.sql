@@ -177,8 +177,13 @@ COMMENT ON AGGREGATE sum(vector) IS 'sum, element by element, in float4; an elem
 
 -- == casts ==
 
+CREATE FUNCTION longbow_modifier_support(internal) RETURNS internal
+  AS 'MODULE_PATHNAME', 'longbow_modifier_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION longbow_modifier_support(internal) IS 'planner support: leaves out a type modifier''s check where the dimensions are known';
+
 CREATE FUNCTION vector(vector, integer, boolean) RETURNS vector
-  AS 'MODULE_PATHNAME', 'longbow_vector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+  AS 'MODULE_PATHNAME', 'longbow_vector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+  SUPPORT longbow_modifier_support;
 COMMENT ON FUNCTION vector(vector, integer, boolean) IS 'requires the number of dimensions that the type modifier names';
 
 CREATE FUNCTION array_to_vector(integer[], integer, boolean) RETURNS vector
@@ -330,6 +335,114 @@ CREATE OPERATOR CLASS vector_ops
   FUNCTION 2 hash_vector_extended(vector, bigint);
 COMMENT ON OPERATOR CLASS vector_ops USING hash IS 'equality of vectors, for hash joins and grouping; -0 equals 0';
 COMMENT ON OPERATOR FAMILY vector_ops USING hash IS 'equality of vectors';
+
+-- == distances of arrays ==
+-- Between arrays of real, and between them and vectors: those are SQL functions that are inlined into the operator of vectors, so
+-- that an index on the vector serves ORDER BY v <-> ARRAY[...].
+
+CREATE FUNCTION array_l2_distance(real[], real[]) RETURNS float8
+  AS 'MODULE_PATHNAME', 'longbow_array_l2_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION array_l2_distance(real[], real[]) IS 'Euclidean distance of arrays of one dimension; different lengths (22000) and nulls (22004) are errors';
+CREATE FUNCTION array_l2_distance(vector, real[]) RETURNS float8
+  LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN $1 <-> CAST($2 AS vector);
+COMMENT ON FUNCTION array_l2_distance(vector, real[]) IS 'Euclidean distance, the array taken as a vector';
+CREATE FUNCTION array_l2_distance(real[], vector) RETURNS float8
+  LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN $2 <-> CAST($1 AS vector);
+COMMENT ON FUNCTION array_l2_distance(real[], vector) IS 'Euclidean distance, the array taken as a vector';
+
+CREATE OPERATOR <-> (
+  LEFTARG = real[], RIGHTARG = real[], FUNCTION = array_l2_distance,
+  COMMUTATOR = <->
+);
+COMMENT ON OPERATOR <-> (real[], real[]) IS 'Euclidean distance';
+CREATE OPERATOR <-> (
+  LEFTARG = vector, RIGHTARG = real[], FUNCTION = array_l2_distance,
+  COMMUTATOR = <->
+);
+COMMENT ON OPERATOR <-> (vector, real[]) IS 'Euclidean distance, the array taken as a vector';
+CREATE OPERATOR <-> (
+  LEFTARG = real[], RIGHTARG = vector, FUNCTION = array_l2_distance,
+  COMMUTATOR = <->
+);
+COMMENT ON OPERATOR <-> (real[], vector) IS 'Euclidean distance, the array taken as a vector';
+
+CREATE FUNCTION array_negative_inner_product(real[], real[]) RETURNS float8
+  AS 'MODULE_PATHNAME', 'longbow_array_negative_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION array_negative_inner_product(real[], real[]) IS 'inner product with its sign changed of arrays of one dimension; different lengths (22000) and nulls (22004) are errors';
+CREATE FUNCTION array_negative_inner_product(vector, real[]) RETURNS float8
+  LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN $1 <#> CAST($2 AS vector);
+COMMENT ON FUNCTION array_negative_inner_product(vector, real[]) IS 'inner product with its sign changed, the array taken as a vector';
+CREATE FUNCTION array_negative_inner_product(real[], vector) RETURNS float8
+  LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN $2 <#> CAST($1 AS vector);
+COMMENT ON FUNCTION array_negative_inner_product(real[], vector) IS 'inner product with its sign changed, the array taken as a vector';
+
+CREATE OPERATOR <#> (
+  LEFTARG = real[], RIGHTARG = real[], FUNCTION = array_negative_inner_product,
+  COMMUTATOR = <#>
+);
+COMMENT ON OPERATOR <#> (real[], real[]) IS 'inner product with its sign changed';
+CREATE OPERATOR <#> (
+  LEFTARG = vector, RIGHTARG = real[], FUNCTION = array_negative_inner_product,
+  COMMUTATOR = <#>
+);
+COMMENT ON OPERATOR <#> (vector, real[]) IS 'inner product with its sign changed, the array taken as a vector';
+CREATE OPERATOR <#> (
+  LEFTARG = real[], RIGHTARG = vector, FUNCTION = array_negative_inner_product,
+  COMMUTATOR = <#>
+);
+COMMENT ON OPERATOR <#> (real[], vector) IS 'inner product with its sign changed, the array taken as a vector';
+
+CREATE FUNCTION array_cosine_distance(real[], real[]) RETURNS float8
+  AS 'MODULE_PATHNAME', 'longbow_array_cosine_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION array_cosine_distance(real[], real[]) IS 'cosine distance of arrays of one dimension; different lengths (22000) and nulls (22004) are errors';
+CREATE FUNCTION array_cosine_distance(vector, real[]) RETURNS float8
+  LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN $1 <=> CAST($2 AS vector);
+COMMENT ON FUNCTION array_cosine_distance(vector, real[]) IS 'cosine distance, the array taken as a vector';
+CREATE FUNCTION array_cosine_distance(real[], vector) RETURNS float8
+  LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN $2 <=> CAST($1 AS vector);
+COMMENT ON FUNCTION array_cosine_distance(real[], vector) IS 'cosine distance, the array taken as a vector';
+
+CREATE OPERATOR <=> (
+  LEFTARG = real[], RIGHTARG = real[], FUNCTION = array_cosine_distance,
+  COMMUTATOR = <=>
+);
+COMMENT ON OPERATOR <=> (real[], real[]) IS 'cosine distance';
+CREATE OPERATOR <=> (
+  LEFTARG = vector, RIGHTARG = real[], FUNCTION = array_cosine_distance,
+  COMMUTATOR = <=>
+);
+COMMENT ON OPERATOR <=> (vector, real[]) IS 'cosine distance, the array taken as a vector';
+CREATE OPERATOR <=> (
+  LEFTARG = real[], RIGHTARG = vector, FUNCTION = array_cosine_distance,
+  COMMUTATOR = <=>
+);
+COMMENT ON OPERATOR <=> (real[], vector) IS 'cosine distance, the array taken as a vector';
+
+CREATE FUNCTION array_l1_distance(real[], real[]) RETURNS float8
+  AS 'MODULE_PATHNAME', 'longbow_array_l1_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION array_l1_distance(real[], real[]) IS 'taxicab distance of arrays of one dimension; different lengths (22000) and nulls (22004) are errors';
+CREATE FUNCTION array_l1_distance(vector, real[]) RETURNS float8
+  LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN $1 <+> CAST($2 AS vector);
+COMMENT ON FUNCTION array_l1_distance(vector, real[]) IS 'taxicab distance, the array taken as a vector';
+CREATE FUNCTION array_l1_distance(real[], vector) RETURNS float8
+  LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN $2 <+> CAST($1 AS vector);
+COMMENT ON FUNCTION array_l1_distance(real[], vector) IS 'taxicab distance, the array taken as a vector';
+
+CREATE OPERATOR <+> (
+  LEFTARG = real[], RIGHTARG = real[], FUNCTION = array_l1_distance,
+  COMMUTATOR = <+>
+);
+COMMENT ON OPERATOR <+> (real[], real[]) IS 'taxicab distance';
+CREATE OPERATOR <+> (
+  LEFTARG = vector, RIGHTARG = real[], FUNCTION = array_l1_distance,
+  COMMUTATOR = <+>
+);
+COMMENT ON OPERATOR <+> (vector, real[]) IS 'taxicab distance, the array taken as a vector';
+CREATE OPERATOR <+> (
+  LEFTARG = real[], RIGHTARG = vector, FUNCTION = array_l1_distance,
+  COMMUTATOR = <+>
+);
+COMMENT ON OPERATOR <+> (real[], vector) IS 'taxicab distance, the array taken as a vector';
 
 -- == type halfvec ==
 
@@ -508,7 +621,8 @@ COMMENT ON AGGREGATE sum(halfvec) IS 'sum, element by element, rounded to halves
 -- == halfvec: casts ==
 
 CREATE FUNCTION halfvec(halfvec, integer, boolean) RETURNS halfvec
-  AS 'MODULE_PATHNAME', 'longbow_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+  AS 'MODULE_PATHNAME', 'longbow_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+  SUPPORT longbow_modifier_support;
 COMMENT ON FUNCTION halfvec(halfvec, integer, boolean) IS 'requires the number of dimensions that the type modifier names';
 
 CREATE FUNCTION array_to_halfvec(integer[], integer, boolean) RETURNS halfvec
@@ -806,7 +920,8 @@ COMMENT ON FUNCTION hash_sparsevec_extended(sparsevec, bigint) IS '64-bit hash o
 -- == sparsevec: casts ==
 
 CREATE FUNCTION sparsevec(sparsevec, integer, boolean) RETURNS sparsevec
-  AS 'MODULE_PATHNAME', 'longbow_sparsevec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+  AS 'MODULE_PATHNAME', 'longbow_sparsevec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+  SUPPORT longbow_modifier_support;
 COMMENT ON FUNCTION sparsevec(sparsevec, integer, boolean) IS 'requires the number of dimensions that the type modifier names';
 
 CREATE FUNCTION vector_to_sparsevec(vector, integer, boolean) RETURNS sparsevec
@@ -987,6 +1102,10 @@ COMMENT ON FUNCTION longbow_handler(internal) IS 'handler of access method longb
 CREATE ACCESS METHOD longbow TYPE INDEX HANDLER longbow_handler;
 COMMENT ON ACCESS METHOD longbow IS 'nearest neighbours by ORDER BY: a balanced k-means tree with quantised codes';
 
+CREATE FUNCTION longbow_serves(access_method oid) RETURNS boolean
+  AS 'MODULE_PATHNAME', 'longbow_serves' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION longbow_serves(oid) IS 'whether indexes of an access method are longbow''s: those of longbow itself and of the aliases of longbow_compat';
+
 CREATE FUNCTION longbow_vector_l2_support(internal) RETURNS internal
   AS 'MODULE_PATHNAME', 'longbow_vector_l2_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION longbow_vector_l2_support(internal) IS 'operator class support: Euclidean distance on vector';
@@ -1155,7 +1274,7 @@ CREATE VIEW longbow_stat_index AS
          k.leaves_probed, k.rows_refined, k.rows_rechecked, k.pending_scanned, k.stopped_early, k.rows_inserted,
          k.rows_merged, k.counted_since
   FROM pg_catalog.pg_class c
-  JOIN pg_catalog.pg_am a ON a.oid = c.relam AND a.amname = 'longbow'
+  JOIN pg_catalog.pg_am a ON a.oid = c.relam AND longbow_serves(a.oid)
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid AND i.indisready
   JOIN pg_catalog.pg_class t ON t.oid = i.indrelid

@@ -12,7 +12,10 @@ using am::Element;
 using am::Unit;
 using longbow::base::Metric;
 
-LB_FUNCTION(longbow_handler) {
+namespace {
+
+// The routines of an access method, whose options are what its names differ in.
+IndexAmRoutine* make_routine(amoptions_function options) {
   IndexAmRoutine* am = makeNode(IndexAmRoutine);
   am->amstrategies = 0;
   am->amsupport = am::kSupportProc;
@@ -40,7 +43,7 @@ LB_FUNCTION(longbow_handler) {
   am->ambulkdelete = pg::guarded<&am::bulk_delete>;
   am->amvacuumcleanup = pg::guarded<&am::vacuum_cleanup>;
   am->amcostestimate = pg::guarded<&am::cost_estimate>;
-  am->amoptions = pg::guarded<&am::options>;
+  am->amoptions = options;
   am->ambuildphasename = pg::guarded<&am::build_phase_name>;
   am->amproperty = pg::guarded<&am::property>;
   am->amvalidate = pg::guarded<&am::validate>;
@@ -48,8 +51,14 @@ LB_FUNCTION(longbow_handler) {
   am->amrescan = pg::guarded<&am::rescan>;
   am->amgettuple = pg::guarded<&am::get_tuple>;
   am->amendscan = pg::guarded<&am::end_scan>;
-  PG_RETURN_POINTER(am);
+  return am;
 }
+
+}  // namespace
+
+LB_FUNCTION(longbow_handler) { PG_RETURN_POINTER(make_routine(pg::guarded<&am::options>)); }
+LB_FUNCTION(longbow_hnsw_handler) { PG_RETURN_POINTER(make_routine(pg::guarded<&am::hnsw_options>)); }
+LB_FUNCTION(longbow_ivfflat_handler) { PG_RETURN_POINTER(make_routine(pg::guarded<&am::ivfflat_options>)); }
 
 namespace {
 const am::OpclassInfo kVectorL2{Metric::l2, Element::vector, Unit::same};

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "am/access_method.hpp"
 #include "longbow/tree/build.hpp"
 #include "longbow/tree/maintain.hpp"
 
@@ -10,7 +11,6 @@ extern "C" {
 #include "access/relation.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
-#include "commands/defrem.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/syscache.h"
@@ -189,8 +189,7 @@ void recalibrate_if_grown(tree::PageStore& store, const tree::Space& space, std:
 
 Relation open_index(Oid oid, LOCKMODE mode, bool owner_only) {
   const Relation index = relation_open(oid, mode);
-  const Oid ours = get_index_am_oid("longbow", true);
-  if (index->rd_rel->relkind != RELKIND_INDEX || !OidIsValid(ours) || index->rd_rel->relam != ours)
+  if (!is_longbow_index(index))
     ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
                     errmsg("\"%s\" is not a longbow index", RelationGetRelationName(index))));
   if (owner_only && !lb_owns_relation(oid))

@@ -31,11 +31,15 @@ struct OpclassInfo {
   Unit unit;
 };
 
-// Reloptions; 0 means automatic.
+// Reloptions; 0 means automatic, or not given.
 struct Options {
   int32 vl_len_;
   int leaf_size;
   int bits;
+  // Of the aliases hnsw and ivfflat.
+  int m;
+  int ef_construction;
+  int lists;
 };
 
 // Steps of a build, as numbers for pg_stat_progress_create_index; 1 is PostgreSQL's "initializing".
@@ -55,6 +59,8 @@ IndexBulkDeleteResult* vacuum_cleanup(IndexVacuumInfo* info, IndexBulkDeleteResu
 void cost_estimate(PlannerInfo* root, IndexPath* path, double loops, Cost* startup, Cost* total,
                    Selectivity* selectivity, double* correlation, double* pages);
 bytea* options(Datum reloptions, bool validate);
+bytea* hnsw_options(Datum reloptions, bool validate);
+bytea* ivfflat_options(Datum reloptions, bool validate);
 char* build_phase_name(int64 phase);
 bool validate(Oid opclass);
 bool property(Oid index, int column, IndexAMProperty which, const char* name, bool* result, bool* null);
@@ -66,6 +72,8 @@ void end_scan(IndexScanDesc scan);
 // Registers the reloptions; called when the library is loaded.
 void register_options();
 const Options* index_options(Relation index);
+// The lists that an index of the alias ivfflat would have with pgvector.
+int ivfflat_lists(Relation index);
 const OpclassInfo* opclass_info(Relation index);
 
 // The index's space, with the meta page as it is now, in the memory of `user`. Centre, rotation and the hints that the

@@ -11,7 +11,7 @@ namespace longbow::am {
 
 namespace {
 
-relopt_kind option_kind;
+relopt_kind longbow_kind, hnsw_kind, ivfflat_kind;
 
 // An integer option's place in Options; 18 and later have more members, which are 0.
 constexpr relopt_parse_elt int_option(const char* name, std::size_t offset) {
@@ -22,23 +22,15 @@ constexpr relopt_parse_elt int_option(const char* name, std::size_t offset) {
   return element;
 }
 
-}  // namespace
+constexpr relopt_parse_elt kLeafSize = int_option("leaf_size", offsetof(Options, leaf_size));
+constexpr relopt_parse_elt kBits = int_option("bits", offsetof(Options, bits));
 
-void register_options() {
-  option_kind = add_reloption_kind();
-  add_int_reloption(option_kind, "leaf_size", "Rows that a leaf of the tree is built for; 0 chooses by the dimensions.",
-                    0, 0, static_cast<int>(tree::kMaxLeafSize), AccessExclusiveLock);
-  add_int_reloption(option_kind, "bits", "Bits a dimension of the codes that are scanned: 1, 2 or 4; 0 chooses by the dimensions.",
-                    0, 0, 4, AccessExclusiveLock);
-}
+// pgvector's default, for the meaning of ivfflat.probes.
+constexpr int kDefaultLists = 100;
 
-bytea* options(Datum reloptions, bool validate) {
-  static constexpr relopt_parse_elt kElements[] = {
-      int_option("leaf_size", offsetof(Options, leaf_size)),
-      int_option("bits", offsetof(Options, bits)),
-  };
-  auto* result = static_cast<bytea*>(
-      build_reloptions(reloptions, validate, option_kind, sizeof(Options), kElements, lengthof(kElements)));
+template <std::size_t N>
+bytea* parse(Datum reloptions, bool validate, relopt_kind kind, const relopt_parse_elt (&elements)[N]) {
+  auto* result = static_cast<bytea*>(build_reloptions(reloptions, validate, kind, sizeof(Options), elements, N));
   if (result == nullptr || !validate) return result;
   const auto* parsed = reinterpret_cast<const Options*>(result);
   if (parsed->bits == 3)
@@ -52,8 +44,57 @@ bytea* options(Datum reloptions, bool validate) {
   return result;
 }
 
+}  // namespace
+
+void register_options() {
+  longbow_kind = add_reloption_kind();
+  hnsw_kind = add_reloption_kind();
+  ivfflat_kind = add_reloption_kind();
+  const bits32 all = longbow_kind | hnsw_kind | ivfflat_kind;
+  add_int_reloption(all, "leaf_size", "Rows that a leaf of the tree is built for; 0 chooses by the dimensions.",
+                    0, 0, static_cast<int>(tree::kMaxLeafSize), AccessExclusiveLock);
+  add_int_reloption(all, "bits", "Bits a dimension of the codes that are scanned: 1, 2 or 4; 0 chooses by the dimensions.",
+                    0, 0, 4, AccessExclusiveLock);
+  // pgvector's bounds; 0, which it refuses, stands for an option that is not given.
+  add_int_reloption(hnsw_kind, "m", "Accepted for pgvector's sake, and not used.", 0, 2, 100, AccessExclusiveLock);
+  add_int_reloption(hnsw_kind, "ef_construction", "Accepted for pgvector's sake, and not used.", 0, 4, 1000, AccessExclusiveLock);
+  add_int_reloption(ivfflat_kind, "lists", "Lists of which ivfflat.probes is a share; the index itself does not use it.",
+                    0, 1, 32768, AccessExclusiveLock);
+}
+
+bytea* options(Datum reloptions, bool validate) {
+  static constexpr relopt_parse_elt kElements[] = {kLeafSize, kBits};
+  return parse(reloptions, validate, longbow_kind, kElements);
+}
+
+bytea* hnsw_options(Datum reloptions, bool validate) {
+  static constexpr relopt_parse_elt kElements[] = {kLeafSize, kBits, int_option("m", offsetof(Options, m)),
+                                                   int_option("ef_construction", offsetof(Options, ef_construction))};
+  bytea* result = parse(reloptions, validate, hnsw_kind, kElements);
+  const auto* parsed = reinterpret_cast<const Options*>(result);
+  if (validate && parsed != nullptr && (parsed->m != 0 || parsed->ef_construction != 0))
+    ereport(NOTICE, (errmsg("access method \"hnsw\" is longbow's: options \"m\" and \"ef_construction\" are not used"),
+                     errdetail("A longbow index is a tree of clusters that is calibrated for longbow.target_recall; it has no graph.")));
+  return result;
+}
+
+bytea* ivfflat_options(Datum reloptions, bool validate) {
+  static constexpr relopt_parse_elt kElements[] = {kLeafSize, kBits, int_option("lists", offsetof(Options, lists))};
+  bytea* result = parse(reloptions, validate, ivfflat_kind, kElements);
+  const auto* parsed = reinterpret_cast<const Options*>(result);
+  if (validate && parsed != nullptr && parsed->lists != 0)
+    ereport(NOTICE, (errmsg("access method \"ivfflat\" is longbow's: option \"lists\" only tells which share of the index ivfflat.probes is"),
+                     errdetail("A longbow index chooses the number of its clusters itself and splits them as it grows.")));
+  return result;
+}
+
+int ivfflat_lists(Relation index) {
+  const int lists = index_options(index)->lists;
+  return lists != 0 ? lists : kDefaultLists;
+}
+
 const Options* index_options(Relation index) {
-  static const Options kDefaults{0, 0, 0};
+  static const Options kDefaults{};
   return index->rd_options != nullptr ? reinterpret_cast<const Options*>(index->rd_options) : &kDefaults;
 }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <new>
 
+#include "am/access_method.hpp"
 #include "am/index.hpp"
 #include "am/pending.hpp"
 #include "am/row_distances.hpp"
@@ -111,6 +112,7 @@ void start(IndexScanDesc scan) {
   options.probes = static_cast<std::uint32_t>(pg::settings.probes);
   options.max_rows = static_cast<std::uint64_t>(pg::settings.max_scan_tuples);
   options.strict_order = pg::settings.strict_order;
+  pg::call([&] { read_alias_settings(scan->indexRelation, space->meta, options); });
   options.memory_limit = static_cast<std::size_t>(work_mem) * 1024;
   options.pending = make<ScanPending>(s->memory, scan->indexRelation, scan->heapRelation, scan->xs_snapshot, *store, *space,
                                       *memory);

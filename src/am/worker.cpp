@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "am/access_method.hpp"
 #include "am/merge.hpp"
 #include "am/pending.hpp"
 #include "longbow/base/backoff.hpp"
@@ -27,7 +28,6 @@ extern "C" {
 #include "catalog/index.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
-#include "commands/defrem.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
@@ -334,8 +334,7 @@ bool open_pair(Oid index_oid, Relation* heap, Relation* index) {
 }
 
 bool is_ours(Relation index) {
-  return index->rd_rel->relkind == RELKIND_INDEX && index->rd_rel->relam == get_index_am_oid("longbow", true) &&
-         index->rd_index->indisvalid && takes_pending(index);
+  return is_longbow_index(index) && index->rd_index->indisvalid && takes_pending(index);
 }
 
 // One round over an index, if it is due, in a transaction of its own. Returns whether it may be worth another one.
@@ -369,14 +368,15 @@ bool one_round(Worker* w, Oid index_oid) {
 List* list_indexes() {
   List* result = NIL;
   StartTransactionCommand();
-  const Oid am = get_index_am_oid("longbow", true);
-  if (OidIsValid(am)) {
+  List* ams = longbow_ams();
+  if (ams != NIL) {
     const Relation pg_class = table_open(RelationRelationId, AccessShareLock);
     const TableScanDesc scan = table_beginscan_catalog(pg_class, 0, nullptr);
     HeapTuple tuple;
     while ((tuple = heap_getnext(scan, ForwardScanDirection)) != nullptr) {
       const auto* form = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
-      if (form->relkind != RELKIND_INDEX || form->relam != am || form->relpersistence == RELPERSISTENCE_TEMP) continue;
+      if (form->relkind != RELKIND_INDEX || !list_member_oid(ams, form->relam) || form->relpersistence == RELPERSISTENCE_TEMP)
+        continue;
       const MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
       result = lappend_oid(result, form->oid);
       MemoryContextSwitchTo(old);

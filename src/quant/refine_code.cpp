@@ -5,14 +5,15 @@
 //   rotation           K |x - m|, which leaves room for centring's e
 //   residual           r = fl(x' - c): e |r|;  t = fl(q' - c): e |t|, and |t| <= D + |s v|
 //   the kernel's terms t - s v, with the product rounded: e |s v|, and |s v| <= |r| + |r - s v|
-//   sums               a kernel's float sum is off by at most S/2 of the sum of its terms' magnitudes
+//   sums               a kernel's float sum is off by at most S/2 of the sum of its terms' magnitudes, an operator's by S: the
+//                      operator may be another's (longbow_pgvector), which adds its terms one after the other
 //   underflow          2^-150 a product, so sqrt(dims) 2^-75 after a root
 // encode_refine() puts all that the row knows into `error`, refine() what the query knows. For L2 (and L1, with the
 // norms of that metric, no rotation and no roots), D the computed |t - s v|, e' and e'' the two errors:
 //   |q - x| >= D (1 - S) - e' - e'', and the operator's own sum is not below |q - x| (1 - S).
-// Inner product: |<q, x> - p| <= |q| error; the sums behind the operator, centre_product, centroid_product and <t, v>
-// are off by S/2 times |q| |x|, |q| |m|, |q| |c| and |q| |s v|, and |m| <= |x| + |x - m|, |c| <= |x'| + |r|.
-// Cosine: D as for L2 between unit vectors, 1 - cos = D^2 / 2; the operator's three sums are off by S together.
+// Inner product: |<q, x> - p| <= |q| error; the operator's sum is off by S times |q| |x|, those behind centre_product,
+// centroid_product and <t, v> by S/2 times |q| |m|, |q| |c| and |q| |s v|, and |m| <= |x| + |x - m|, |c| <= |x'| + |r|.
+// Cosine: D as for L2 between unit vectors, 1 - cos = D^2 / 2; the operator's three sums are off by 2 S together.
 #include <algorithm>
 #include <cmath>
 #include <cstring>

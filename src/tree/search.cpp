@@ -23,7 +23,7 @@ bool Search::State::run_wave() {
   const double k = kFirstWaveRows * std::pow(kWaveGrowth, wave);
   std::size_t probes = options.probes;
   if (probes == 0)
-    probes = planned_probes(space.meta, options.target_recall, k);
+    probes = std::max(planned_probes(space.meta, options.target_recall, k), options.least_probes);
   else
     probes = static_cast<std::size_t>(std::min(1e9, static_cast<double>(probes) * std::pow(kWaveGrowth, wave)));
   probes = std::max(probes, wave == 0 ? std::size_t{1} : visited * 2);

@@ -39,8 +39,9 @@ constexpr std::size_t padded_dims(std::size_t dims, unsigned bits) noexcept {
 }
 constexpr std::size_t groups(std::size_t dims, unsigned bits) noexcept { return padded_dims(dims, bits) * bits / 32; }
 
-// Relative rounding error allowed for a float sum of n products in any kernel.
-constexpr float sum_error(std::size_t n) noexcept { return (32.0F + static_cast<float>(n) / 8.0F) * 0x1p-24F; }
+// Relative rounding error allowed for a float sum of n products in any order: operators of others, such as those that
+// longbow_pgvector indexes, may add them one after the other.
+constexpr float sum_error(std::size_t n) noexcept { return (32.0F + static_cast<float>(n)) * 0x1p-24F; }
 
 // Encodes a residual: writes dims codes, one a byte, in dimension order. r all zero gives scale 0.
 ScanFactors encode_scan(base::Metric metric, unsigned bits, const float* residual, const float* centroid,

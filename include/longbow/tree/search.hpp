@@ -38,6 +38,7 @@ class RowDistances {
 struct SearchOptions {
   float target_recall = 0.95F;
   std::uint32_t probes = 0;         // leaves of the first wave; 0 = by the calibration
+  std::uint32_t least_probes = 0;   // the first wave visits at least so many where `probes` is 0
   std::uint64_t max_rows = 0;       // stop after scoring that many rows; 0 = no limit
   bool strict_order = false;        // drop rows found too late instead of handing them out late
   std::size_t memory_limit = 4 << 20;  // bytes of rows waiting, about
