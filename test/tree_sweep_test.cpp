@@ -145,6 +145,41 @@ TEST(TreeSweep, EmptiedLeavesLeaveTheTree) {
   }
 }
 
+// Heads stay where the same rows may come back; all other pages of leaves are free for anything at once.
+TEST(TreeSweep, EmptiedLeavesGiveTheirPagesBack) {
+  for (const std::uint32_t dims : {100U, 1800U}) {
+    Data data(dims, 9);
+    TestIndex index({Metric::l2, dims, 0, 16});
+    index.build(data, 400, 20);
+    index.insert(data, 200, 20);
+    const auto pages_of = [&](tree::PageKind kind) {
+      std::size_t count = 0;
+      for (tree::BlockId b = 1; b < index.store.blocks(); ++b) count += index.store.kind(b) == kind ? 1 : 0;
+      return count;
+    };
+    const std::size_t heads = pages_of(tree::PageKind::head);
+    ASSERT_GT(pages_of(tree::PageKind::refine), 20U);
+    const std::set<std::uint32_t> some = every(index, 7);
+    std::set<std::uint32_t> all;
+    std::vector<Vector> rows;
+    for (const auto& [number, v] : index.rows) {
+      all.insert(number);
+      rows.push_back(v);
+    }
+    index.sweep(some);
+    index.expect_whole();
+    const tree::BlockId before = index.store.blocks();
+    index.sweep(all);
+    index.expect_whole();
+    EXPECT_EQ(pages_of(tree::PageKind::refine), 0U);
+    EXPECT_LE(pages_of(tree::PageKind::head), heads);
+    index.insert(rows);
+    index.expect_whole();
+    index.expect_search_finds_all(data.next());
+    EXPECT_LE(index.store.blocks(), before + before / 20);
+  }
+}
+
 // Appenders go on while the sweep runs: rows come at every page that it reads, leaves fill and split when it is done.
 TEST(TreeSweep, AppendersAtEveryPage) {
   for (const std::uint32_t dims : {24U, 1100U}) {

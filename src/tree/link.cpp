@@ -109,6 +109,25 @@ void split_inner(PageStore& store, const Space& space, NodeRef node, std::pmr::m
   free_body(store, space, head);
 }
 
+void drop_page(PageStore& store, const HeadCopy& head, std::size_t entry, PageKind kind) {
+  store.tick();
+  PageRef page(store, head.directory[entry], Latch::exclusive);
+  if (belongs(page.data(), kind, head.head.node_id)) free_page(store, page, 0);
+}
+
+// The pages of a node's blocks and of its rows' refine codes.
+void free_rows(PageStore& store, const Geometry& g, const HeadCopy& head) {
+  for (std::size_t p = 0; p < head.head.scan_pages; ++p) drop_page(store, head, g.scan_entry(p), PageKind::scan);
+  for (std::size_t p = 0; p < head.head.refine_pages; ++p) drop_page(store, head, g.refine_entry(p), PageKind::refine);
+}
+
+// Whether a leaf has a row.
+bool has_row(PageStore& store, const Space& space, const PageRef& head) {
+  std::size_t slot = 0;
+  const auto row = [](const LeafFactors& f, std::size_t i, std::size_t) { return !is_free(f, i); };
+  return find_slot<LeafFactors>(store, space.leaf, head, row, slot);
+}
+
 void mark_moved(Change& change, const PageRef& old_head, const Replacement& what) {
   NodeHead& h = node_head(change.edit(old_head));
   h.flags |= kMoved;
@@ -248,13 +267,11 @@ bool unlink_empty(PageStore& store, const Space& space, NodeRef leaf, std::pmr::
     // The latch keeps appends away from here to the record that takes the leaf out.
     const PageRef leaf_head(store, leaf.head, Latch::exclusive);
     if (!is_head_of(space, leaf_head.data(), leaf.node_id, leaf.head)) return false;
-    std::size_t slot = 0;
-    const auto row = [](const LeafFactors& f, std::size_t i, std::size_t) { return !is_free(f, i); };
-    if (find_slot<LeafFactors>(store, space.leaf, leaf_head, row, slot)) return false;
+    if (has_row(store, space, leaf_head)) return false;
     copy_head(space, leaf_head, body);
     const PageRef head = open_inner(store, space, parent);
+    std::size_t slot = 0, other = 0;
     if (!find_child(store, g, head, leaf.node_id, slot)) return false;
-    std::size_t other = 0;
     const auto sibling = [slot](const InnerFactors& f, std::size_t i, std::size_t at) {
       return at != slot && !is_free(f, i);
     };
@@ -281,6 +298,24 @@ bool unlink_empty(PageStore& store, const Space& space, NodeRef leaf, std::pmr::
   return true;
 }
 
+bool clear_empty(PageStore& store, const Space& space, NodeRef leaf, std::pmr::memory_resource& memory) {
+  HeadCopy body(memory);
+  {
+    const PageRef head(store, leaf.head, Latch::exclusive);
+    if (!is_head_of(space, head.data(), leaf.node_id, leaf.head) || (node_head(head.data()).flags & kMoved) != 0) return false;
+    if (has_row(store, space, head)) return false;
+    copy_head(space, head, body);
+    Change change(store);
+    NodeHead& h = node_head(change.edit(head));
+    h.rows = h.free = 0;
+    h.scan_pages = h.refine_pages = 0;
+    ++h.changes;
+    change.commit();
+  }
+  free_rows(store, space.leaf, body);
+  return true;
+}
+
 void free_page(PageStore& store, PageRef& page, std::uint64_t stamp) {
   Change change(store);
   std::uint8_t* image = change.create(page);
@@ -294,14 +329,8 @@ void free_page(PageStore& store, PageRef& page, std::uint64_t stamp) {
 
 void free_body(PageStore& store, const Space& space, const HeadCopy& old_head) {
   const Geometry& g = space.geometry(old_head.head.level);
-  const auto drop = [&](std::size_t entry, PageKind kind) {
-    store.tick();
-    PageRef page(store, old_head.directory[entry], Latch::exclusive);
-    if (belongs(page.data(), kind, old_head.head.node_id)) free_page(store, page, 0);
-  };
-  for (std::size_t p = 0; p < g.centroid_span; ++p) drop(p, PageKind::centroid);
-  for (std::size_t p = 0; p < old_head.head.scan_pages; ++p) drop(g.scan_entry(p), PageKind::scan);
-  for (std::size_t p = 0; p < old_head.head.refine_pages; ++p) drop(g.refine_entry(p), PageKind::refine);
+  for (std::size_t p = 0; p < g.centroid_span; ++p) drop_page(store, old_head, p, PageKind::centroid);
+  free_rows(store, g, old_head);
 }
 
 }  // namespace longbow::tree

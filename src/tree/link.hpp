@@ -24,6 +24,10 @@ void make_room_above(PageStore& store, const Space& space, NodeRef node, std::ui
 // only child. The caller holds the structure lock and no latch.
 bool unlink_empty(PageStore& store, const Space& space, NodeRef leaf, std::pmr::memory_resource& memory);
 
+// Frees the pages of a leaf without rows but its head and centroid, and counts its slots from 0 again; false if it has rows. The
+// caller holds the structure lock and no latch. A reader that knows the pages finds them another's, and starts again.
+bool clear_empty(PageStore& store, const Space& space, NodeRef leaf, std::pmr::memory_resource& memory);
+
 // Takes node ids and the next split counter.
 struct SplitTicket {
   std::uint32_t first_id;

@@ -21,7 +21,7 @@ constexpr std::size_t kMostUnlinked = 4096;
 class Sweeper {
  public:
   Sweeper(PageStore& store, const Space& space, DeadRows* dead, std::pmr::memory_resource& memory)
-      : store_(store), space_(space), dead_(dead), reachable_(memory), memory_(memory), empty_(&memory) {}
+      : store_(store), space_(space), dead_(dead), reachable_(memory), memory_(memory), empty_(&memory), emptied_(&memory) {}
 
   SweepResult run() {
     const StructureLock lock(store_, true);
@@ -40,6 +40,10 @@ class Sweeper {
       one_page(block);
     }
     flush_free();
+    for (const NodeRef& leaf : emptied_) {
+      store_.tick();
+      clear_empty(store_, space_, leaf, memory_);
+    }
     // Each looks for its parent through all inner nodes: the next pass goes on where this one stops.
     if (empty_.size() > kMostUnlinked) empty_.resize(kMostUnlinked);
     for (const NodeRef& leaf : empty_) {
@@ -174,8 +178,9 @@ class Sweeper {
     const NodeHead& h = node_head(page.data());
     if (!is_head_of(space_, page.data(), h.node_id, page.block())) throw_corrupted(page.block(), "not its own head");
     const Geometry& g = space_.leaf;
-    // A leaf that has stayed empty since an earlier pass is not needed where it is; one emptied now may be filled again.
-    if (h.level == 0 && h.rows > 0 && h.free >= h.rows) empty_.push_back({page.block(), h.node_id});
+    // A leaf that has stayed empty since an earlier pass is not needed where it is; one emptied now may be filled again, and
+    // keeps its head alone.
+    if (h.level == 0 && h.free >= h.rows) empty_.push_back({page.block(), h.node_id});
     if (h.level != 0 || g.head_blocks == 0) return;
     sweep_factors(page, h.node_id, page.block(), g.head_codes + g.head_blocks * g.groups * 64, g.head_blocks);
   }
@@ -242,6 +247,7 @@ class Sweeper {
       Change change(store_);
       NodeHead& h = node_head(change.edit(head));
       h.free = std::min(h.rows, h.free + free_count_);
+      if (h.free == h.rows) emptied_.push_back(free_of_);
       change.commit();
     }
     free_count_ = 0;
@@ -295,7 +301,8 @@ class Sweeper {
   SweepResult result_;
   std::uint16_t level_ = 0;
   bool strange_tree_ = false;
-  std::pmr::vector<NodeRef> empty_;  // leaves that were empty before this pass
+  std::pmr::vector<NodeRef> empty_;    // leaves that were empty before this pass
+  std::pmr::vector<NodeRef> emptied_;  // by it
   NodeRef free_of_{kNoBlock, 0};
   std::uint32_t free_count_ = 0;
   BlockId plain_insert_ = kNoBlock;
