@@ -4,6 +4,7 @@
 #include <new>
 
 #include "pg/delta.hpp"
+#include "pg/numa.hpp"
 #include "pg/settings.hpp"
 #include "pg/side_wal.hpp"
 
@@ -44,6 +45,7 @@ void on_startup() {
   shared_parts.locks = GetNamedLWLockTranche("longbow");
   shared_parts.delta = delta;
   LWLockRelease(AddinShmemInitLock);
+  interleave_shared_memory();
 }
 
 }  // namespace
