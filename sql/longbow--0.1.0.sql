@@ -972,6 +972,11 @@ CREATE VIEW longbow_stat_simd AS
   SELECT k.kernel, k.implementation, f.tier, f.detected_tier, f.features
   FROM longbow_simd_features() f, longbow_simd_kernels() k;
 COMMENT ON VIEW longbow_stat_simd IS 'what the SIMD dispatch of this session chose: one row a kernel, with the CPU features found';
+COMMENT ON COLUMN longbow_stat_simd.kernel IS 'name of the kernel';
+COMMENT ON COLUMN longbow_stat_simd.implementation IS 'instruction set of the implementation in force';
+COMMENT ON COLUMN longbow_stat_simd.tier IS 'highest instruction set allowed: the CPU''s best, or longbow.simd if that is lower';
+COMMENT ON COLUMN longbow_stat_simd.detected_tier IS 'the best one that the CPU has';
+COMMENT ON COLUMN longbow_stat_simd.features IS 'features of the CPU that kernels may use';
 
 -- == access method ==
 
@@ -1133,12 +1138,22 @@ CREATE FUNCTION longbow_index_facts(index regclass,
 COMMENT ON FUNCTION longbow_index_facts(regclass) IS
   'figures of one longbow index, read from its pages: rows, rows pending, free slots of removed rows, rows outside the tree (NULL, zero under cosine, out of range), leaves, height, shape, splits, calibration, and the leaves a search visits under longbow.target_recall';
 
+CREATE FUNCTION longbow_index_counters(index regclass,
+    OUT scans bigint, OUT leaves_probed bigint, OUT rows_scanned bigint, OUT rows_refined bigint, OUT rows_rechecked bigint,
+    OUT pending_scanned bigint, OUT stopped_early bigint, OUT rows_inserted bigint, OUT rows_merged bigint,
+    OUT counted_since timestamptz)
+  AS 'MODULE_PATHNAME', 'longbow_index_counters' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION longbow_index_counters(regclass) IS
+  'what searches, inserts and merges of one longbow index have done, summed up in shared memory: see the view longbow_stat_index; NULLs without shared_preload_libraries = ''longbow''';
+
 CREATE VIEW longbow_stat_index AS
   SELECT n.nspname AS schema, t.relname AS "table", c.relname AS index,
          f.rows, f.pending, f.dead, f.plain_rows, f.leaves, f.height, f.dims, f.metric, f.bits, f.leaf_size, f.splits,
          f.calibration_queries, f.calibrated_rows, f.planned_probes,
-         s.idx_scan AS scans, s.idx_tup_read AS rows_returned, NULL::bigint AS rows_scanned,
-         pg_catalog.pg_relation_size(c.oid) AS bytes
+         s.idx_scan AS scans, s.idx_tup_read AS rows_returned, k.rows_scanned,
+         pg_catalog.pg_relation_size(c.oid) AS bytes,
+         k.leaves_probed, k.rows_refined, k.rows_rechecked, k.pending_scanned, k.stopped_early, k.rows_inserted,
+         k.rows_merged, k.counted_since
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_am a ON a.oid = c.relam AND a.amname = 'longbow'
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -1146,9 +1161,39 @@ CREATE VIEW longbow_stat_index AS
   JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
   LEFT JOIN pg_catalog.pg_stat_all_indexes s ON s.indexrelid = c.oid
   CROSS JOIN LATERAL longbow_index_facts(c.oid) f
+  CROSS JOIN LATERAL longbow_index_counters(c.oid) k
   WHERE c.relkind = 'i' AND f.rows IS NOT NULL;
 COMMENT ON VIEW longbow_stat_index IS
-  'one row a longbow index: figures from its pages, scans and rows returned from the statistics system; rows_scanned is not counted yet and NULL';
+  'one row a longbow index: figures from its pages, scans and rows returned from PostgreSQL''s statistics, what searches and inserts did from shared memory (NULL without shared_preload_libraries = ''longbow'')';
+COMMENT ON COLUMN longbow_stat_index.schema IS 'schema of the index';
+COMMENT ON COLUMN longbow_stat_index."table" IS 'table that it belongs to';
+COMMENT ON COLUMN longbow_stat_index.index IS 'its name';
+COMMENT ON COLUMN longbow_stat_index.rows IS 'rows in the tree and beside it, pending ones not counted; those that VACUUM has not removed yet included';
+COMMENT ON COLUMN longbow_stat_index.pending IS 'rows in the pending list, waiting for a merge';
+COMMENT ON COLUMN longbow_stat_index.dead IS 'free places of removed rows in leaves, which later rows take';
+COMMENT ON COLUMN longbow_stat_index.plain_rows IS 'rows that the tree cannot order: NULL, zero under cosine, beyond float range, unreadable when they were merged';
+COMMENT ON COLUMN longbow_stat_index.leaves IS 'leaves of the tree';
+COMMENT ON COLUMN longbow_stat_index.height IS 'levels of the tree, leaves included; 0 without a root';
+COMMENT ON COLUMN longbow_stat_index.dims IS 'dimensions of its vectors, bits of its bit strings; 0 while it does not know';
+COMMENT ON COLUMN longbow_stat_index.metric IS 'l2, ip, cosine, l1, hamming or jaccard';
+COMMENT ON COLUMN longbow_stat_index.bits IS 'bits a dimension of its scan codes';
+COMMENT ON COLUMN longbow_stat_index.leaf_size IS 'rows that a leaf is built with; it splits at twice as many';
+COMMENT ON COLUMN longbow_stat_index.splits IS 'splits since it was built';
+COMMENT ON COLUMN longbow_stat_index.calibration_queries IS 'own rows that were searched to calibrate it; 0: not calibrated';
+COMMENT ON COLUMN longbow_stat_index.calibrated_rows IS 'rows that it had then';
+COMMENT ON COLUMN longbow_stat_index.planned_probes IS 'leaves that a search for 10 rows visits under this session''s longbow.target_recall';
+COMMENT ON COLUMN longbow_stat_index.scans IS 'searches, by PostgreSQL''s statistics (idx_scan of pg_stat_all_indexes)';
+COMMENT ON COLUMN longbow_stat_index.rows_returned IS 'rows handed to the executor, by PostgreSQL''s statistics (idx_tup_read)';
+COMMENT ON COLUMN longbow_stat_index.rows_scanned IS 'rows whose scan codes searches compared, pending ones included';
+COMMENT ON COLUMN longbow_stat_index.bytes IS 'size of the index''s file';
+COMMENT ON COLUMN longbow_stat_index.leaves_probed IS 'leaves that searches visited';
+COMMENT ON COLUMN longbow_stat_index.rows_refined IS 'rows whose 8-bit codes searches compared';
+COMMENT ON COLUMN longbow_stat_index.rows_rechecked IS 'rows whose exact distance was computed from the table, by the executor or (sparsevec) by the search';
+COMMENT ON COLUMN longbow_stat_index.pending_scanned IS 'pending rows that searches compared or handed out unseen';
+COMMENT ON COLUMN longbow_stat_index.stopped_early IS 'searches that longbow.max_scan_tuples ended before the index was exhausted';
+COMMENT ON COLUMN longbow_stat_index.rows_inserted IS 'rows that inserts brought, rolled back ones included; those of builds are not counted';
+COMMENT ON COLUMN longbow_stat_index.rows_merged IS 'rows that merges took from the pending list into the tree';
+COMMENT ON COLUMN longbow_stat_index.counted_since IS 'when the counters from shared memory began: a start without them (the first, or after a crash), or longbow_stat_reset()';
 
 CREATE FUNCTION longbow_storage_stats(
     OUT requested text, OUT effective text, OUT reason text, OUT records bigint, OUT write_ops bigint, OUT fsyncs bigint,
@@ -1156,7 +1201,7 @@ CREATE FUNCTION longbow_storage_stats(
     OUT group_size float8, OUT latency_p50_us float8, OUT latency_p99_us float8, OUT reserved_position bigint,
     OUT durable_position bigint, OUT lag_bytes bigint, OUT no_space bigint, OUT skipped bigint, OUT errors bigint,
     OUT last_error text, OUT takeovers bigint,
-    OUT build_backend text, OUT build_reason text, OUT builds bigint, OUT build_bytes bigint)
+    OUT build_backend text, OUT build_reason text, OUT builds bigint, OUT build_bytes bigint, OUT counted_since timestamptz)
   AS 'MODULE_PATHNAME', 'longbow_storage_stats' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION longbow_storage_stats() IS 'figures of the side WAL and of index builds since the server''s start: see the view longbow_stat_storage';
 
@@ -1188,12 +1233,13 @@ COMMENT ON COLUMN longbow_stat_storage.build_backend IS 'backend by which the la
 COMMENT ON COLUMN longbow_stat_storage.build_reason IS 'why it was not io_uring past the page cache, though longbow.storage_use_iouring asked for it';
 COMMENT ON COLUMN longbow_stat_storage.builds IS 'index builds that wrote rows; those of temporary indexes are not counted';
 COMMENT ON COLUMN longbow_stat_storage.build_bytes IS 'bytes that they wrote past shared buffers';
+COMMENT ON COLUMN longbow_stat_storage.counted_since IS 'when the counters began: the server''s start or longbow_stat_reset()';
 
 CREATE FUNCTION longbow_gc_stats(
     OUT indexes bigint, OUT pending_rows bigint, OUT delta_bytes bigint, OUT delta_bytes_used bigint, OUT rounds bigint,
     OUT rows_merged bigint, OUT rows_stale bigint, OUT rows_unknown bigint, OUT round_p50_ms float8, OUT round_p99_ms float8,
     OUT pauses bigint, OUT pause_seconds_total float8, OUT pause_p50_ms float8, OUT pause_p99_ms float8,
-    OUT worker_slot_missing boolean)
+    OUT worker_slot_missing boolean, OUT counted_since timestamptz, OUT note text)
   AS 'MODULE_PATHNAME', 'longbow_gc_stats' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION longbow_gc_stats() IS 'figures of pending rows and their merge since the server''s start: see the view longbow_stat_gc';
 
@@ -1215,6 +1261,8 @@ COMMENT ON COLUMN longbow_stat_gc.pause_seconds_total IS 'their time';
 COMMENT ON COLUMN longbow_stat_gc.pause_p50_ms IS 'median of it, milliseconds';
 COMMENT ON COLUMN longbow_stat_gc.pause_p99_ms IS '99th percentile of it';
 COMMENT ON COLUMN longbow_stat_gc.worker_slot_missing IS 'the last worker could not be started: raise max_worker_processes';
+COMMENT ON COLUMN longbow_stat_gc.counted_since IS 'when the counters began: the server''s start or longbow_stat_reset()';
+COMMENT ON COLUMN longbow_stat_gc.note IS 'why the other columns are NULL, if they are';
 
 CREATE FUNCTION longbow_memory_stats(
     OUT kind text, OUT size_class text, OUT allocations bigint, OUT bytes bigint, OUT live_bytes bigint, OUT peak_bytes bigint,
@@ -1260,6 +1308,48 @@ COMMENT ON COLUMN longbow_stat_numa.interleaved_bytes IS 'bytes of shared memory
 COMMENT ON COLUMN longbow_stat_numa.huge_pages IS 'whether shared memory is in huge pages';
 COMMENT ON COLUMN longbow_stat_numa.state IS 'what came of the request, or why nothing was done';
 
+CREATE FUNCTION longbow_activity(OUT pid integer, OUT database oid, OUT index oid, OUT phase text, OUT since timestamptz,
+    OUT waits_for text, OUT note text) RETURNS SETOF record
+  AS 'MODULE_PATHNAME', 'longbow_activity' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED ROWS 10;
+COMMENT ON FUNCTION longbow_activity() IS 'what each process does in longbow now: see the view longbow_stat_activity';
+
+CREATE VIEW longbow_stat_activity AS
+  SELECT f.pid, d.datname AS database, a.usename AS username, a.backend_type, f.phase, f.index AS index_oid,
+         CASE WHEN d.datname = pg_catalog.current_database() THEN f.index::pg_catalog.regclass::text END AS index, f.since,
+         coalesce(f.waits_for, a.wait_event) AS waits_for, a.wait_event_type, a.state, f.note
+  FROM longbow_activity() f
+  LEFT JOIN pg_catalog.pg_database d ON d.oid = f.database
+  LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = f.pid;
+COMMENT ON VIEW longbow_stat_activity IS
+  'one row a process that is in longbow now, or one whose note says why there is none; of other users'' processes only pid and note, unless one has the rights of pg_read_all_stats (pg_monitor has)';
+COMMENT ON COLUMN longbow_stat_activity.pid IS 'process id';
+COMMENT ON COLUMN longbow_stat_activity.database IS 'database that it works in';
+COMMENT ON COLUMN longbow_stat_activity.username IS 'user of the session';
+COMMENT ON COLUMN longbow_stat_activity.backend_type IS 'as in pg_stat_activity: client backend, longbow worker, ...';
+COMMENT ON COLUMN longbow_stat_activity.phase IS
+  'scan (from its first row to its end: an open cursor''s too), flush (rows of a batch go in), merge, build, vacuum, check, recall; in general: launcher, worker, metrics server';
+COMMENT ON COLUMN longbow_stat_activity.index_oid IS 'index that it works on';
+COMMENT ON COLUMN longbow_stat_activity.index IS 'its name, if it is one of this database';
+COMMENT ON COLUMN longbow_stat_activity.since IS 'when the phase began';
+COMMENT ON COLUMN longbow_stat_activity.waits_for IS
+  'LongbowWalRoom (room in the side WAL''s buffer), LongbowWalSync (side WAL on disk), LongbowMergeLock, LongbowStructureLock, LongbowIdle, or PostgreSQL''s wait event, among them the lightweight locks LongbowDeltaTable, LongbowDeltaAppend and LongbowDeltaChunks';
+COMMENT ON COLUMN longbow_stat_activity.wait_event_type IS 'as in pg_stat_activity';
+COMMENT ON COLUMN longbow_stat_activity.state IS 'as in pg_stat_activity';
+COMMENT ON COLUMN longbow_stat_activity.note IS 'why there is nothing to show, or not all';
+
+CREATE FUNCTION longbow_last_scan(OUT index regclass, OUT searches bigint, OUT waves bigint, OUT leaves_probed bigint,
+    OUT leaves integer, OUT rows_scanned bigint, OUT rows_refined bigint, OUT rows_rechecked bigint, OUT pending_scanned bigint,
+    OUT rows_returned bigint, OUT effort text, OUT target_recall float8, OUT planned_probes bigint, OUT stopped_early boolean)
+  AS 'MODULE_PATHNAME', 'longbow_last_scan' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION longbow_last_scan() IS
+  'what this session''s latest scan of a longbow index did, once it has ended; NULLs if there was none. searches: 1, more for the inner side of a nested loop, all summed up; effort: "target recall", "target recall, not calibrated", "probes" or "whole index"; planned_probes: leaves of the first wave; stopped_early: by longbow.max_scan_tuples';
+
+CREATE FUNCTION longbow_stat_reset() RETURNS void
+  AS 'MODULE_PATHNAME', 'longbow_stat_reset' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+REVOKE EXECUTE ON FUNCTION longbow_stat_reset() FROM PUBLIC;
+COMMENT ON FUNCTION longbow_stat_reset() IS
+  'starts all counters and histograms of longbow''s views and metrics anew, of all databases; memory that is live and peaks stay; superusers only, unless EXECUTE is granted';
+
 CREATE FUNCTION longbow_wal_dump(segment bigint, OUT "position" bigint, OUT length integer, OUT database oid, OUT filenode oid,
     OUT incarnation bigint, OUT rows integer, OUT dims integer, OUT compressed boolean, OUT raw_bytes integer,
     OUT stored_bytes integer, OUT status text) RETURNS SETOF record
@@ -1267,3 +1357,8 @@ CREATE FUNCTION longbow_wal_dump(segment bigint, OUT "position" bigint, OUT leng
 REVOKE EXECUTE ON FUNCTION longbow_wal_dump(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION longbow_wal_dump(bigint) IS
   'records of one segment of the side WAL (files under longbow/wal in the data directory, named by the segment''s number in hexadecimal); the last row says why there are no more; superuser only';
+
+-- == what monitoring may look at ==
+
+GRANT SELECT ON longbow_stat_simd, longbow_stat_index, longbow_stat_storage, longbow_stat_gc, longbow_stat_memory, longbow_stat_activity
+  TO pg_monitor;

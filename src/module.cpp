@@ -2,6 +2,7 @@
 #include "am/batch.hpp"
 #include "am/index.hpp"
 #include "am/worker.hpp"
+#include "pg/activity.hpp"
 #include "pg/boundary.hpp"
 #include "pg/memory_stats.hpp"
 #include "pg/settings.hpp"
@@ -23,5 +24,6 @@ extern "C" void _PG_init(void) {
     longbow::am::register_options();
     longbow::am::install_batch_hooks();
     longbow::pg::register_memory_callbacks();
+    longbow::pg::register_activity_callbacks();
   });
 }

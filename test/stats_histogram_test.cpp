@@ -33,6 +33,23 @@ TEST(Histogram, QuantilesAreNear) {
   EXPECT_GE(histogram->quantile(1.0), 917504U);
 }
 
+TEST(Histogram, CountsBelowPowersOfTwoAndStartsAnew) {
+  const auto histogram = std::make_unique<Histogram>();
+  for (const std::uint64_t v : {0, 3, 4, 1023, 1024, 1025, 1 << 20}) histogram->record(v);
+  EXPECT_EQ(histogram->count_below(2), 2U);
+  EXPECT_EQ(histogram->count_below(10), 4U);
+  EXPECT_EQ(histogram->count_below(11), 6U);
+  EXPECT_EQ(histogram->count_below(20), 6U);
+  EXPECT_EQ(histogram->count_below(21), 7U);
+  EXPECT_EQ(histogram->count_below(40), histogram->count());
+  histogram->record(~std::uint64_t{0});  // the last bucket, which has no upper bound
+  EXPECT_EQ(histogram->count_below(39), 7U);
+  histogram->reset();
+  EXPECT_EQ(histogram->count(), 0U);
+  EXPECT_EQ(histogram->sum(), 0U);
+  EXPECT_EQ(histogram->quantile(0.5), 0U);
+}
+
 TEST(Histogram, IsSharedByProcesses) {
   void* const memory =
       ::mmap(nullptr, sizeof(Histogram) + sizeof(Counter), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

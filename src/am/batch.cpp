@@ -10,7 +10,9 @@
 #include "am/pending.hpp"
 #include "longbow/tree/insert.hpp"
 #include "longbow/tree/maintain.hpp"
+#include "pg/activity.hpp"
 #include "pg/context_resource.hpp"
+#include "pg/index_stats.hpp"
 #include "pg/settings.hpp"
 #include "pg/side_wal.hpp"
 
@@ -232,6 +234,17 @@ void put_rows(Relation index, pg::RelationStore& store, const tree::Space& space
   recalibrate_if_grown(store, space, memory);
 }
 
+void count_inserted(Relation index, const tree::Space& space, std::size_t rows) {
+  pg::IndexEntry* counters = pg::call([&] {
+    pg::IndexEntry* entry = pg::index_entry(index);
+    pg::note_index(entry, index, space.meta.incarnation, space.meta.leaves);
+    return entry;
+  });
+  pg::IndexSums sums;
+  sums[pg::IndexCount::inserted] = rows;
+  pg::add_index_sums(counters, sums);
+}
+
 // Returns whether the index has a pending list that only a server with shared memory can have made.
 bool insert_batch(Relation index, Batch* batch, MemoryContext context) {
   pg::ContextResource memory(context, pg::MemoryKind::insert);
@@ -247,7 +260,10 @@ bool insert_batch(Relation index, Batch* batch, MemoryContext context) {
     numbers.push_back(i);
   }
   MarkDone watch(batch, numbers.data());
+  const pg::Doing before = pg::call([&] { return pg::begin_activity(pg::Phase::flush, RelationGetRelid(index)); });
   put_rows(index, store, *space, batch, numbers, rows, watch, memory);
+  count_inserted(index, *space, rows.size());
+  pg::end_activity(before);
   return !takes_pending(index) && space->meta.pending_head != tree::kNoBlock;
 }
 

@@ -18,6 +18,7 @@
 #include "longbow/tree/insert.hpp"
 #include "longbow/tree/maintain.hpp"
 #include "longbow/tree/train.hpp"
+#include "pg/activity.hpp"
 #include "pg/bulk_store.hpp"
 #include "pg/context_resource.hpp"
 
@@ -384,6 +385,7 @@ IndexBuildResult* build(Relation heap, Relation index, IndexInfo* info) {
     elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
   forget_batch(RelationGetRelid(index));
   phase_clock.since = 0;
+  const pg::Doing before = pg::call([&] { return pg::begin_activity(pg::Phase::build, RelationGetRelid(index)); });
   const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "longbow build", ALLOCSET_DEFAULT_SIZES);
   IndexBuildResult* result = nullptr;
   {
@@ -391,6 +393,7 @@ IndexBuildResult* build(Relation heap, Relation index, IndexInfo* info) {
     result = build.run();
   }
   MemoryContextDelete(context);
+  pg::end_activity(before);
   return result;
 }
 

@@ -6,6 +6,7 @@
 #include <new>
 
 #include "am/build_member.hpp"
+#include "pg/activity.hpp"
 #include "pg/context_resource.hpp"
 #include "pg/mapped_file.hpp"
 
@@ -176,6 +177,7 @@ void BuildTeam::finish() {
 namespace {
 
 void work(dsm_segment* segment, shm_toc* toc, Relation heap, Relation index, BuildShared* shared) {
+  const pg::Doing before = pg::begin_activity(pg::Phase::build, RelationGetRelid(index));
   const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "longbow build", ALLOCSET_DEFAULT_SIZES);
   auto* scan = static_cast<ParallelTableScanDesc>(shm_toc_lookup(toc, kKeyScan, false));
   auto* sort = static_cast<Sharedsort*>(shm_toc_lookup(toc, kKeySort, false));
@@ -203,6 +205,7 @@ void work(dsm_segment* segment, shm_toc* toc, Relation heap, Relation index, Bui
     member.calibrate(store, member.space());
   });
   MemoryContextDelete(context);
+  pg::end_activity(before);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "longbow/mem/flat_set.hpp"
 #include "longbow/simd/kernels.hpp"
 #include "longbow/tree/maintain.hpp"
+#include "pg/activity.hpp"
 #include "pg/context_resource.hpp"
 
 extern "C" {
@@ -136,7 +137,9 @@ LB_FUNCTION(longbow_check) {
                     errmsg("index \"%s\" is not valid", RelationGetRelationName(index))));
   longbow::am::OwnerRights rights{};
   rights.enter(heap);
+  const longbow::pg::Doing before = longbow::pg::begin_activity(longbow::pg::Phase::check, oid);
   const int64 rows = longbow::am::check(heap, index);
+  longbow::pg::end_activity(before);
   rights.leave();
   relation_close(index, AccessShareLock);
   table_close(heap, AccessShareLock);

@@ -8,7 +8,9 @@
 #include "am/batch.hpp"
 #include "am/vector_fetch.hpp"
 #include "longbow/tree/pending.hpp"
+#include "pg/activity.hpp"
 #include "pg/context_resource.hpp"
+#include "pg/index_stats.hpp"
 #include "pg/settings.hpp"
 
 extern "C" {
@@ -59,6 +61,12 @@ void count_round(const tree::MergeResult& r, const instr_time& start) {
   counters->round.record(static_cast<std::uint64_t>(INSTR_TIME_GET_DOUBLE(end) * 1e9));
 }
 
+void count_merged(Relation index, std::uint64_t rows) {
+  pg::IndexSums sums;
+  sums[pg::IndexCount::merged] = rows;
+  pg::add_index_sums(pg::call([&] { return pg::index_entry(index); }), sums);
+}
+
 // The ordinals that the list has now: its first, and the one that its next entry gets.
 struct Range {
   std::uint64_t from, end;
@@ -91,8 +99,9 @@ MergeRound merge_round(Relation heap, Relation index, bool wait, std::size_t mos
     if (!lock) return;
     instr_time start;
     INSTR_TIME_SET_CURRENT(start);
+    const pg::Doing before = pg::call([&] { return pg::begin_activity(pg::Phase::merge, RelationGetRelid(index)); });
     const tree::Space* space = load_space(index, store, context);
-    if (space->dims() == 0 || space->meta.pending_head == tree::kNoBlock) return;
+    if (space->dims() == 0 || space->meta.pending_head == tree::kNoBlock) return pg::end_activity(before);
     VectorFetch vectors(heap, index, *space, memory);
     round.result = tree::merge_pending(store, *space, vectors, std::min(most, round_rows(*space)), memory);
     vectors.close();
@@ -101,6 +110,8 @@ MergeRound merge_round(Relation heap, Relation index, bool wait, std::size_t mos
     // VACUUM never calibrates.
     if (heap != nullptr && round.result.rows > 0) recalibrate_if_grown(store, *space, memory);
     count_round(round.result, start);
+    count_merged(index, round.result.rows);
+    pg::end_activity(before);
   });
   MemoryContextDelete(context);
   return round;

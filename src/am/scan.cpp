@@ -8,7 +8,9 @@
 #include "am/index.hpp"
 #include "am/pending.hpp"
 #include "am/row_distances.hpp"
+#include "am/scan.hpp"
 #include "longbow/tree/search.hpp"
+#include "pg/activity.hpp"
 #include "pg/scan_arena.hpp"
 #include "pg/settings.hpp"
 
@@ -32,6 +34,10 @@ struct ScanState {
   bool started;
   Unit unit;
   BlockNumber heap_blocks;  // of the table, as looked at last
+  pg::IndexEntry* counters;  // nullptr if it has none
+  ScanReport report;         // of the searches that have ended
+  std::uint64_t returned;    // rows of the search that goes on
+  pg::Doing before;          // what the session did when it began
 };
 
 ScanState* state_of(IndexScanDesc scan) { return static_cast<ScanState*>(scan->opaque); }
@@ -67,6 +73,28 @@ const float* query_of(IndexScanDesc scan, const tree::Space& space, MemoryContex
   });
 }
 
+// The effort that the settings and the index give the search that begins.
+void note_effort(ScanState* s, const tree::Space& space, bool ranks) {
+  ScanReport& r = s->report;
+  r.target_recall = pg::settings.target_recall;
+  r.leaves_there = space.meta.leaves;
+  r.effort = !ranks                          ? Effort::whole
+             : pg::settings.probes > 0       ? Effort::probes
+             : space.meta.calibration.queries > 0 ? Effort::target
+                                             : Effort::uncalibrated;
+}
+
+// Takes note of what the search that goes on has done, if one does, and ends it.
+void finish_search(IndexScanDesc scan) {
+  ScanState* s = state_of(scan);
+  if (!s->started) return;
+  add_search(s->report, s->search->counters(), s->returned, scan->numberOfOrderBys > 0);
+  s->returned = 0;
+  s->started = false;
+  s->search = nullptr;
+  pg::end_activity(s->before);
+}
+
 void start(IndexScanDesc scan) {
   ScanState* s = state_of(scan);
   if (!IsMVCCSnapshot(scan->xs_snapshot))
@@ -93,6 +121,12 @@ void start(IndexScanDesc scan) {
   s->unit = pg::call([&] { return opclass_info(scan->indexRelation)->unit; });
   pg::call([&] { pgstat_count_index_scan(scan->indexRelation); });
   lb_count_search(scan);
+  note_effort(s, *space, query != nullptr);
+  pg::call([&] {
+    s->counters = pg::index_entry(scan->indexRelation);
+    pg::note_index(s->counters, scan->indexRelation, space->meta.incarnation, space->meta.leaves);
+    s->before = pg::begin_activity(pg::Phase::scan, RelationGetRelid(scan->indexRelation));
+  });
   s->started = true;
 }
 
@@ -127,6 +161,7 @@ IndexScanDesc begin_scan(Relation index, int keys, int orderbys) {
   const IndexScanDesc scan = RelationGetIndexScan(index, keys, orderbys);
   auto* s = static_cast<ScanState*>(palloc0(sizeof(ScanState)));
   s->memory = AllocSetContextCreate(CurrentMemoryContext, "longbow scan", ALLOCSET_DEFAULT_SIZES);
+  s->report.index = RelationGetRelid(index);
   scan->opaque = s;
   if (orderbys > 0) {
     scan->xs_orderbyvals = static_cast<Datum*>(palloc0(sizeof(Datum) * static_cast<Size>(orderbys)));
@@ -137,6 +172,7 @@ IndexScanDesc begin_scan(Relation index, int keys, int orderbys) {
 
 void rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys) {
   ScanState* s = state_of(scan);
+  finish_search(scan);
   s->started = false;
   s->search = nullptr;
   MemoryContextReset(s->memory);
@@ -155,11 +191,21 @@ bool get_tuple(IndexScanDesc scan, ScanDirection direction) {
   tree::Hit hit;
   if (!s->search->next(hit)) return false;
   hand_out(scan, hit);
+  s->returned++;
   return true;
+}
+
+ScanReport scan_report(IndexScanDesc scan) {
+  const ScanState* s = state_of(scan);
+  ScanReport report = s->report;
+  if (s->started) add_search(report, s->search->counters(), s->returned, scan->numberOfOrderBys > 0);
+  return report;
 }
 
 void end_scan(IndexScanDesc scan) {
   ScanState* s = state_of(scan);
+  finish_search(scan);
+  publish_scan(s->report, s->counters);
   MemoryContextDelete(s->memory);
   pfree(s);
 }

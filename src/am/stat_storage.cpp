@@ -9,6 +9,7 @@
 extern "C" {
 #include "funcapi.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 }
 
 namespace {
@@ -29,6 +30,7 @@ class RowWriter {
   void boolean(bool value) { set(BoolGetDatum(value)), column_++; }
   void number(std::uint64_t value) { set(Int64GetDatum(static_cast<int64>(value))), column_++; }
   void real(double value) { set(Float8GetDatum(value)), column_++; }
+  void time(TimestampTz value) { set(TimestampTzGetDatum(value)), column_++; }
   void quantile(const Histogram& h, double q, double unit_ns) {
     if (h.count() > 0) set(Float8GetDatum(static_cast<double>(h.quantile(q)) / unit_ns));
     column_++;
@@ -52,8 +54,7 @@ class RowWriter {
 };
 
 constexpr double kMicrosecond = 1e3, kMillisecond = 1e6;
-constexpr int kLogColumns = 21;
-constexpr const char* kNoPreload = "shared_preload_libraries does not name longbow";
+constexpr int kLogColumns = 21, kGcColumns = 16;
 
 void write_log(RowWriter& row, longbow::wal::Log& log) {
   const longbow::wal::BackendState& backend = log.backend();
@@ -91,6 +92,7 @@ void write_builds(RowWriter& row) {
   row.text(longbow::pg::last_build_reason(reason, sizeof reason));
   row.number(builds.builds.value());
   row.number(builds.bytes.value());
+  if (longbow::pg::have_shared_memory()) row.time(longbow::pg::server_shared()->since.load());
 }
 
 void write_gc(RowWriter& row) {
@@ -119,6 +121,7 @@ void write_gc(RowWriter& row) {
   row.quantile(c.pause, 0.5, kMillisecond);
   row.quantile(c.pause, 0.99, kMillisecond);
   row.boolean(longbow::pg::server_shared()->no_worker_slot.load());
+  row.time(longbow::pg::server_shared()->since.load());
 }
 
 }  // namespace
@@ -133,7 +136,7 @@ LB_FUNCTION(longbow_storage_stats) {
              : longbow::pg::settings.storage_use_iouring ? "io_uring"
                                                           : "standard");
     row.text("none");
-    row.text(kNoPreload);
+    row.text(longbow::pg::kNoPreload);
   }
   row.skip_to(kLogColumns);
   write_builds(row);
@@ -143,5 +146,7 @@ LB_FUNCTION(longbow_storage_stats) {
 LB_FUNCTION(longbow_gc_stats) {
   RowWriter row(fcinfo);
   if (longbow::pg::gc_counters() != nullptr) write_gc(row);
+  row.skip_to(kGcColumns);
+  if (longbow::pg::gc_counters() == nullptr) row.text(longbow::pg::kNoPreload);
   PG_RETURN_DATUM(row.row());
 }

@@ -3,6 +3,7 @@
 #include "am/merge.hpp"
 #include "longbow/tree/maintain.hpp"
 #include "longbow/tree/pending.hpp"
+#include "pg/activity.hpp"
 #include "pg/context_resource.hpp"
 #include "pg/delta.hpp"
 
@@ -55,6 +56,7 @@ tree::PendingSweep sweep_list(Relation index, pg::RelationStore& store, const tr
 
 IndexBulkDeleteResult* run(IndexVacuumInfo* info, IndexBulkDeleteResult* stats, tree::DeadRows* dead) {
   if (stats == nullptr) stats = static_cast<IndexBulkDeleteResult*>(palloc0(sizeof(IndexBulkDeleteResult)));
+  const pg::Doing before = pg::call([&] { return pg::begin_activity(pg::Phase::vacuum, RelationGetRelid(info->index)); });
   const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "longbow vacuum", ALLOCSET_DEFAULT_SIZES);
   {
     pg::ContextResource memory(context, pg::MemoryKind::vacuum);
@@ -77,6 +79,7 @@ IndexBulkDeleteResult* run(IndexVacuumInfo* info, IndexBulkDeleteResult* stats, 
     stats->estimated_count = false;
   }
   MemoryContextDelete(context);
+  pg::end_activity(before);
   return stats;
 }
 

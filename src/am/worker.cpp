@@ -11,7 +11,9 @@
 #include "am/merge.hpp"
 #include "am/pending.hpp"
 #include "longbow/base/backoff.hpp"
+#include "pg/activity.hpp"
 #include "pg/delta.hpp"
+#include "pg/index_stats.hpp"
 #include "pg/settings.hpp"
 #include "pg/side_wal.hpp"
 
@@ -131,6 +133,21 @@ void forget_dropped_databases() {
   }
 }
 
+// Gives back the counters of indexes of databases that are gone.
+void forget_dropped_stats() {
+  bool there[pg::kMostStatIndexes] = {};
+  Oid database[pg::kMostStatIndexes];
+  for (std::size_t i = 0; i < pg::kMostStatIndexes; i++) {
+    const std::uint64_t key = pg::shared_parts.indexes->entry[i].key.load();
+    database[i] = pg::is_index_key(key) ? pg::entry_database(key) : InvalidOid;
+  }
+  for_each_database([&](Oid oid, bool) {
+    for (std::size_t i = 0; i < pg::kMostStatIndexes; i++) there[i] = there[i] || database[i] == oid;
+  });
+  for (std::size_t i = 0; i < pg::kMostStatIndexes; i++)
+    if (OidIsValid(database[i]) && !there[i]) pg::forget_database_stats(database[i]);
+}
+
 Started* started_of(Launcher* l, Oid database) {
   Started* s = &l->started[database % kMostDatabases];
   if (s->database != database) *s = {database, 0, {}};
@@ -206,7 +223,10 @@ void start_due_workers(Launcher* l) {
     const Oid database = lb_database(e.file);
     const bool tidy = e.first >= 0 && TimestampDifferenceExceeds(started_of(l, database)->at, now, kTidy_ms);
     if (!tidy && !is_due(e)) continue;
-    if (!looked) forget_dropped_databases();
+    if (!looked) {
+      forget_dropped_databases();
+      forget_dropped_stats();
+    }
     looked = true;
     if (e.used) start_worker(l, database);
   }
@@ -240,7 +260,9 @@ bool upkeep(Launcher* l) {
 void sleep_or_wake(bool busy) {
   const long timeout = busy ? pg::settings.wal_flush_interval : kIdle_ms;
   pg::server_shared()->launcher_sleeps = !busy;
-  (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout, PG_WAIT_EXTENSION);
+  pg::note_wait(pg::Wait::idle);
+  (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout, pg::wait_event(pg::Wait::idle));
+  pg::note_wait(pg::Wait::none);
   ResetLatch(MyLatch);
   CHECK_FOR_INTERRUPTS();
   if (ConfigReloadPending) {
@@ -254,6 +276,7 @@ void forget_launcher(int, Datum) { pg::server_shared()->launcher = nullptr; }
 void launch() {
   auto* l = static_cast<Launcher*>(MemoryContextAllocZero(TopMemoryContext, sizeof(Launcher)));
   l->visits_left = -1;
+  pg::settle(pg::Phase::launcher);
   pg::server_shared()->launcher = MyLatch;
   before_shmem_exit(forget_launcher, static_cast<Datum>(0));
   bool collected = false;
@@ -360,6 +383,7 @@ List* list_indexes() {
 
 void work(Oid database) {
   Worker w{database, 4096};
+  pg::settle(pg::Phase::worker);
   List* indexes = list_indexes();
   ListCell* cell;
   foreach (cell, indexes) {
@@ -373,6 +397,7 @@ void work(Oid database) {
   }
   StartTransactionCommand();
   forget_gone();
+  pg::forget_gone_index_stats();
   CommitTransactionCommand();
 }
 

@@ -24,6 +24,7 @@ extern "C" {
 #include "optimizer/optimizer.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
+#include "storage/proc.h"
 #include "storage/smgr.h"
 #include "utils/acl.h"
 #if PG_VERSION_NUM >= 160000
@@ -33,6 +34,7 @@ extern "C" {
 #endif
 #include "utils/guc.h"
 #include "utils/rel.h"
+#include "utils/wait_event.h"
 }
 
 // LB_SOFT_ERROR(context, result, errcode(...), errmsg(...)): an error of an input function. On 16 and later a caller
@@ -164,6 +166,24 @@ inline Oid lb_relation_of_file(const LbLocator& file) {
   return RelidByRelfilenumber(file.spcOid, file.relNumber);
 #else
   return RelidByRelfilenode(file.spcNode, file.relNode);
+#endif
+}
+
+// This process's number among all that have a place in shared memory; below MaxBackends but for auxiliary processes.
+inline int lb_proc_number() {
+#if PG_VERSION_NUM >= 170000
+  return MyProcNumber;
+#else
+  return MyProc->pgprocno;
+#endif
+}
+
+// The number of a wait event of ours: 17 and later give it a name, before that all extensions share one.
+inline uint32 lb_new_wait_event([[maybe_unused]] const char* name) {
+#if PG_VERSION_NUM >= 170000
+  return WaitEventExtensionNew(name);
+#else
+  return PG_WAIT_EXTENSION;
 #endif
 }
 

@@ -7,7 +7,7 @@ namespace longbow::pg {
 
 namespace {
 
-LWLock* table_lock() { return &shared_parts.locks[0].lock; }
+LWLock* table_lock() { return &shared_parts.table_lock->lock; }
 int number_of(const DeltaIndex* entry) { return static_cast<int>(entry - shared_parts.delta->index); }
 
 DeltaChunk& chunk(std::int32_t number) {
@@ -106,8 +106,8 @@ tree::DeltaBlock Delta::block(std::int32_t number, std::uint64_t row) const noex
           at + blocks * entry_->block_bytes + row / tree::kDeltaRows * tree::kDeltaRows * entry_->refine_bytes};
 }
 
-LWLock* Delta::append_lock() const noexcept { return &shared_parts.locks[1 + 2 * number_of(entry_)].lock; }
-LWLock* Delta::chunks_lock() const noexcept { return &shared_parts.locks[2 + 2 * number_of(entry_)].lock; }
+LWLock* Delta::append_lock() const noexcept { return &shared_parts.append_locks[number_of(entry_)].lock; }
+LWLock* Delta::chunks_lock() const noexcept { return &shared_parts.chunk_locks[number_of(entry_)].lock; }
 
 Delta Delta::of(Relation index, const tree::Space& space, bool create) {
   Delta delta;
@@ -209,8 +209,8 @@ GcCounters* gc_counters() { return have_shared_memory() ? &shared_parts.delta->g
 
 void forget_delta(int number) {
   DeltaIndex* e = &shared_parts.delta->index[number];
-  const SharedLock append(&shared_parts.locks[1 + 2 * number].lock, LW_EXCLUSIVE);
-  const SharedLock chunks(&shared_parts.locks[2 + 2 * number].lock, LW_EXCLUSIVE);
+  const SharedLock append(&shared_parts.append_locks[number].lock, LW_EXCLUSIVE);
+  const SharedLock chunks(&shared_parts.chunk_locks[number].lock, LW_EXCLUSIVE);
   free_chunks(e, ~std::uint64_t{0});
   const SharedLock lock(table_lock(), LW_EXCLUSIVE);
   e->used = false;

@@ -47,6 +47,13 @@ struct GcCounters {
   stats::Counter pauses;
   stats::Counter rounds, rows, stale, unknown;  // of merges
   stats::Histogram pause, round;
+
+  // Starts all anew.
+  void reset() noexcept {
+    for (stats::Counter* c : {&pauses, &rounds, &rows, &stale, &unknown}) c->reset();
+    pause.reset();
+    round.reset();
+  }
 };
 
 struct DeltaShared {

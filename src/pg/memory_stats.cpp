@@ -80,6 +80,22 @@ void flush_memory_stats() noexcept {
   }
 }
 
+void reset_memory_stats() noexcept {
+  flush_memory_stats();
+  for (std::size_t k = 0; k < kMemoryKinds; k++)
+    for (std::size_t c = 0; c < mem::kSizeClasses; c++) {
+      if (server_shared() != nullptr) {
+        MemoryTotal& sum = server_shared()->memory[k].of[c];
+        sum.allocations.reset();
+        sum.bytes.reset();
+        sum.resets.reset();
+      } else {
+        mem::Tally& own = memory_tallies[k].of[c];
+        own.allocations = own.bytes = own.resets = 0;
+      }
+    }
+}
+
 mem::Tally memory_stats(MemoryKind kind, mem::SizeClass size) noexcept {
   const auto k = static_cast<std::size_t>(kind), c = static_cast<std::size_t>(size);
   ServerShared* server = server_shared();

@@ -31,6 +31,8 @@ void register_memory_callbacks();
 
 // Adds to the server's sums what this process has counted since it did so last; nothing without shared memory.
 void flush_memory_stats() noexcept;
+// Starts sums and this process' own anew, but for what is live and for peaks.
+void reset_memory_stats() noexcept;
 // The server's sums, with this process' own up to now; without shared memory this process' alone.
 mem::Tally memory_stats(MemoryKind kind, mem::SizeClass size) noexcept;
 

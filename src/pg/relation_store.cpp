@@ -3,6 +3,7 @@
 
 #include "longbow/base/error.hpp"
 #include "longbow/tree/format.hpp"
+#include "pg/activity.hpp"
 #include "pg/boundary.hpp"
 #include "pg/compat.hpp"
 #include "pg/page_hole.hpp"
@@ -216,7 +217,10 @@ bool RelationStore::lock(tree::IndexLock which, bool wait) {
   return call([&] {
     ItemPointerData tag = lock_tag(which);
     if (!wait) return lb_conditional_lock_tuple(index_, &tag, ExclusiveLock);
+    if (lb_conditional_lock_tuple(index_, &tag, ExclusiveLock)) return true;
+    note_wait(which == tree::IndexLock::structure ? Wait::structure_lock : Wait::merge_lock);
     LockTuple(index_, &tag, ExclusiveLock);
+    note_wait(Wait::none);
     return true;
   });
 }

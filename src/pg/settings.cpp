@@ -93,6 +93,9 @@ void define_search() {
   DefineCustomBoolVariable("longbow.strict_order", "Returns rows in exact order of distance only.",
                            "When on, a row that is found after a farther one was returned is dropped; when off, it comes late.",
                            &settings.strict_order, false, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomBoolVariable("longbow.explain", "Says in a NOTICE what each scan of a longbow index did.",
+                           "longbow_last_scan() returns the same of the latest one.", &settings.explain, false, PGC_USERSET, 0,
+                           nullptr, nullptr, nullptr);
 }
 
 void define_log() {

@@ -9,6 +9,7 @@ struct Settings {
   int probes;            // leaves a search visits first; 0 = as target_recall needs
   int max_scan_tuples;   // index rows a search scores before it stops; 0 = no limit
   bool strict_order;
+  bool explain;          // a NOTICE for each scan that ends
   int wal_batch_size;    // rows a statement collects before they go into the index
   bool storage_wal;          // keep the side WAL at all
   bool storage_use_iouring;

@@ -3,7 +3,9 @@
 
 #include <new>
 
+#include "pg/activity.hpp"
 #include "pg/delta.hpp"
+#include "pg/index_stats.hpp"
 #include "pg/numa.hpp"
 #include "pg/settings.hpp"
 #include "pg/side_wal.hpp"
@@ -12,6 +14,7 @@ extern "C" {
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/shmem.h"
+#include "utils/timestamp.h"
 }
 
 namespace longbow::pg {
@@ -29,7 +32,10 @@ void on_request() {
   if (next_request != nullptr) next_request();
   RequestAddinShmemSpace(delta_shared_bytes(delta_memory()));
   RequestAddinShmemSpace(MAXALIGN(sizeof(ServerShared)) + side_wal_bytes());
-  RequestNamedLWLockTranche("longbow", kSharedLocks);
+  RequestAddinShmemSpace(MAXALIGN(sizeof(IndexTable)) + activity_bytes());
+  RequestNamedLWLockTranche(kTableTranche, 1);
+  RequestNamedLWLockTranche(kAppendTranche, kMostDeltaIndexes);
+  RequestNamedLWLockTranche(kChunksTranche, kMostDeltaIndexes);
 }
 
 void on_startup() {
@@ -39,12 +45,23 @@ void on_startup() {
   auto* delta = static_cast<DeltaShared*>(ShmemInitStruct("longbow delta", delta_shared_bytes(delta_memory()), &found));
   if (!found) init_delta(delta, delta_memory());
   shared_parts.server = static_cast<ServerShared*>(ShmemInitStruct("longbow server", sizeof(ServerShared), &found));
-  if (!found) new (shared_parts.server) ServerShared{};
+  if (!found) {
+    new (shared_parts.server) ServerShared{};
+    shared_parts.server->since = GetCurrentTimestamp();
+  }
   shared_parts.log = ShmemInitStruct("longbow side WAL", side_wal_bytes(), &found);
   if (!found) init_side_wal(shared_parts.log);
-  shared_parts.locks = GetNamedLWLockTranche("longbow");
+  shared_parts.indexes = static_cast<IndexTable*>(ShmemInitStruct("longbow indexes", sizeof(IndexTable), &found));
+  // After the side WAL, which makes the folder of its file.
+  if (!found) init_index_stats(shared_parts.indexes);
+  shared_parts.activity = static_cast<ActivitySlot*>(ShmemInitStruct("longbow activity", activity_bytes(), &found));
+  if (!found) init_activity(shared_parts.activity);
+  shared_parts.table_lock = GetNamedLWLockTranche(kTableTranche);
+  shared_parts.append_locks = GetNamedLWLockTranche(kAppendTranche);
+  shared_parts.chunk_locks = GetNamedLWLockTranche(kChunksTranche);
   shared_parts.delta = delta;
   LWLockRelease(AddinShmemInitLock);
+  if (!IsUnderPostmaster) save_index_stats_at_exit();
   interleave_shared_memory();
 }
 

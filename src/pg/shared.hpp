@@ -14,6 +14,8 @@ extern "C" {
 namespace longbow::pg {
 
 struct DeltaShared;
+struct IndexTable;
+struct ActivitySlot;
 
 // Small things that all processes of a server share.
 struct ServerShared {
@@ -25,6 +27,7 @@ struct ServerShared {
   std::atomic<std::uint64_t> workers_well;  // a bit a place of the launcher's: its worker has come to its end
   std::atomic<bool> no_worker_slot;      // the last worker could not be started
   std::atomic<std::uint32_t> failure_said;  // generation of the side WAL whose failure was reported
+  std::atomic<std::int64_t> since;  // TimestampTz from which on the server's counters count: its start or a reset
   BuildStats builds;
   MemoryTotals memory[kMemoryKinds];
 };
@@ -34,9 +37,15 @@ struct SharedParts {
   DeltaShared* delta;
   void* log;         // wal::LogShared, from the next multiple of 64 on
   ServerShared* server;
-  LWLockPadded* locks;
+  IndexTable* indexes;
+  ActivitySlot* activity;  // one a backend, MaxBackends of them
+  // Of the delta: its table's, and one of each an index.
+  LWLockPadded *table_lock, *append_locks, *chunk_locks;
 };
 extern SharedParts shared_parts;
+
+// What views say where there is none.
+inline constexpr char kNoPreload[] = "shared_preload_libraries does not name longbow";
 
 inline bool have_shared_memory() { return shared_parts.delta != nullptr; }
 inline ServerShared* server_shared() { return shared_parts.server; }
@@ -46,9 +55,11 @@ void wake_launcher() noexcept;
 // Called by _PG_init while the postmaster preloads libraries.
 void request_shared_memory();
 
-// Locks of the named tranche "longbow".
 inline constexpr int kMostDeltaIndexes = 256;
-inline constexpr int kSharedLocks = 1 + 2 * kMostDeltaIndexes;
+
+// Names of the lightweight locks' tranches, as pg_stat_activity.wait_event shows them.
+inline constexpr char kTableTranche[] = "LongbowDeltaTable", kAppendTranche[] = "LongbowDeltaAppend",
+                      kChunksTranche[] = "LongbowDeltaChunks";
 
 // A lightweight lock for a scope, also when an exception ends it.
 class SharedLock {

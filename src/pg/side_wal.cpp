@@ -8,6 +8,7 @@
 #include "longbow/wal/record.hpp"
 #include "longbow/wal/ring.hpp"
 #include "longbow/wal/segment.hpp"
+#include "pg/activity.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
 
@@ -153,7 +154,9 @@ std::uint64_t log_batch(Relation index, std::uint64_t incarnation, std::span<con
   auto* buffer = static_cast<std::byte*>(palloc(MAXALIGN(bound) + scratch));
   const std::size_t length = wal::RecordWriter::encode(batch, settings.wal_compression ? compress_state(incarnation) : nullptr,
                                                        buffer + MAXALIGN(bound), buffer);
+  begin_wait(Wait::log_room);
   const std::uint64_t position = log->append(buffer, length, kRoomWait_us);
+  end_wait();
   pfree(buffer);
   if (position == 0) return 0;
   if (waits_for_disk() && RelationNeedsWAL(index))
@@ -188,7 +191,9 @@ void side_wal_after_commit() noexcept {
   if (owed == 0 || handle == nullptr) return;
   instr_time start, end;
   INSTR_TIME_SET_CURRENT(start);
+  begin_wait(Wait::log_sync);
   handle->wait(owed, kDurableWait_us);
+  end_wait();
   INSTR_TIME_SET_CURRENT(end);
   INSTR_TIME_SUBTRACT(end, start);
   if (overlapped) judge_overlap(static_cast<std::uint64_t>(INSTR_TIME_GET_DOUBLE(end) * 1e6));

@@ -18,6 +18,17 @@ std::uint64_t Histogram::lower_bound(std::size_t bucket) noexcept {
   return (4 + bucket % 4) << (bucket / 4 - 1);
 }
 
+void Histogram::reset() noexcept {
+  for (Counter& bucket : buckets_) bucket.reset();
+  sum_.reset();
+}
+
+std::uint64_t Histogram::count_below(unsigned power) const noexcept {
+  std::uint64_t below = 0;
+  for (std::size_t i = 0; i < bucket_of(std::uint64_t{1} << power); ++i) below += buckets_[i].value();
+  return below;
+}
+
 std::uint64_t Histogram::count() const noexcept {
   std::uint64_t all = 0;
   for (const Counter& bucket : buckets_) all += bucket.value();

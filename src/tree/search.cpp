@@ -27,7 +27,7 @@ bool Search::State::run_wave() {
   else
     probes = static_cast<std::size_t>(std::min(1e9, static_cast<double>(probes) * std::pow(kWaveGrowth, wave)));
   probes = std::max(probes, wave == 0 ? std::size_t{1} : visited * 2);
-  ++counters.waves;
+  if (counters.waves++ == 0) counters.planned = probes;
   prune = wave == 0;
   keep = std::max<std::size_t>(16, planned_refine(space.leaf.bits, k));
   if (options.exact != nullptr) keep *= kHashedKeep;
@@ -58,6 +58,7 @@ bool Search::State::run_wave() {
   }
   const bool exhausted = visited >= end && frontier.complete() && visited >= frontier.known();
   const bool over_limit = options.max_rows > 0 && limited_rows >= options.max_rows;
+  counters.stopped = counters.stopped || (over_limit && !exhausted);
   if (wave == 0) {
     // Estimates of pending rows are coarser: all that were kept are refined.
     if (!pending_pool.empty()) {

@@ -66,6 +66,7 @@ void Search::State::measure_ready(std::size_t most) {
   rows.reserve(ready.size());
   for (const Ready& r : ready) rows.push_back({r.hit.row, false, false, 0});
   options.exact->measure(rows);
+  counters.rows_measured += rows.size();
   ready.clear();
   for (const MeasuredRow& m : rows) {
     if (!m.visible) continue;

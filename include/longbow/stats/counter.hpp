@@ -15,6 +15,8 @@ class Counter {
     while (now < n && !value_.compare_exchange_weak(now, n, std::memory_order_relaxed)) {
     }
   }
+  // Starts anew from zero; what others add at the same time may be lost or stay.
+  void reset() noexcept { value_.store(0, std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
 
  private:

@@ -18,6 +18,10 @@ class Histogram {
     buckets_[bucket_of(nanoseconds)].add();
     sum_.add(nanoseconds);
   }
+  // Starts anew, as Counter::reset() does.
+  void reset() noexcept;
+  // How many values were below 2^power nanoseconds; exact, since bucket edges are there. 2 <= power <= 40.
+  [[nodiscard]] std::uint64_t count_below(unsigned power) const noexcept;
   // How many values were recorded, and their sum in nanoseconds.
   [[nodiscard]] std::uint64_t count() const noexcept;
   [[nodiscard]] std::uint64_t sum() const noexcept { return sum_.value(); }

@@ -58,6 +58,9 @@ struct SearchCounters {
   std::uint64_t rows_refined = 0;
   std::uint64_t waves = 0;
   std::uint64_t pending = 0;  // pending rows scored, and handed out unscored
+  std::uint64_t rows_measured = 0;  // by SearchOptions::exact
+  std::uint64_t planned = 0;        // leaves that the first wave was to visit
+  bool stopped = false;             // max_rows ended a wave before the index was exhausted
 };
 
 class Search {

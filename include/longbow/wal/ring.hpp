@@ -41,6 +41,14 @@ struct LogCounters {
   stats::Counter recoveries;
   stats::Counter segments_made;  // in the foreground: prepare_next() came too late
   stats::Histogram waits;        // wait() calls that ended durable
+
+  // Starts all anew.
+  void reset() noexcept {
+    for (stats::Counter* c : {&records, &bytes_raw, &bytes_logged, &bytes_written, &write_ops, &fsyncs, &groups, &group_records,
+                              &no_space, &skipped, &errors, &takeovers, &recoveries, &segments_made})
+      c->reset();
+    waits.reset();
+  }
 };
 
 // What is written next: the bytes of [from, to), of which [begin, end) hold records; `next` is durable afterwards.
