@@ -31,11 +31,12 @@ double inner_pages(const Meta& meta, double leaves) {
   const double flat = static_cast<double>(meta.fanout) * 1.5;
   double pages = 0;
   for (double level = std::ceil(leaves); level > 1;) {
-    const double nodes = level <= flat ? 1 : std::ceil(std::sqrt(level));
-    const auto children = static_cast<std::size_t>(std::ceil(level / nodes));
-    // Groups are uneven: half a page more than the mean needs, where there are several.
-    const double uneven = nodes > 1 ? 0.5 : 0;
-    pages += nodes * (static_cast<double>(1 + g.centroid_span + g.scan_pages(children)) + uneven);
+    const double groups = level <= flat ? 1 : std::ceil(std::sqrt(level));
+    const double nodes = groups * std::ceil(level / groups / flat);
+    const auto scan = static_cast<double>(g.scan_pages(static_cast<std::size_t>(std::ceil(level / nodes))));
+    // Groups are uneven: where there are several, half a page more than their mean needs.
+    const double uneven = nodes > 1 && scan > 0 ? 0.5 : 0;
+    pages += nodes * (1 + static_cast<double>(g.centroid_span) + scan + uneven);
     level = nodes;
   }
   return pages;
