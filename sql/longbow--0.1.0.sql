@@ -1344,6 +1344,13 @@ CREATE FUNCTION longbow_last_scan(OUT index regclass, OUT searches bigint, OUT w
 COMMENT ON FUNCTION longbow_last_scan() IS
   'what this session''s latest scan of a longbow index did, once it has ended; NULLs if there was none. searches: 1, more for the inner side of a nested loop, all summed up; effort: "target recall", "target recall, not calibrated", "probes" or "whole index"; planned_probes: leaves of the first wave; stopped_early: by longbow.max_scan_tuples';
 
+CREATE FUNCTION longbow_metrics() RETURNS text
+  AS 'MODULE_PATHNAME', 'longbow_metrics' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+REVOKE EXECUTE ON FUNCTION longbow_metrics() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION longbow_metrics() TO pg_monitor;
+COMMENT ON FUNCTION longbow_metrics() IS
+  'counters, gauges and histograms of the whole server in Prometheus'' exposition format; those of GET /metrics on longbow.metrics_listen';
+
 CREATE FUNCTION longbow_stat_reset() RETURNS void
   AS 'MODULE_PATHNAME', 'longbow_stat_reset' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 REVOKE EXECUTE ON FUNCTION longbow_stat_reset() FROM PUBLIC;

@@ -1,6 +1,7 @@
 // The library as PostgreSQL sees it: the magic block and what happens at load.
 #include "am/batch.hpp"
 #include "am/index.hpp"
+#include "am/metrics_server.hpp"
 #include "am/worker.hpp"
 #include "pg/activity.hpp"
 #include "pg/boundary.hpp"
@@ -16,10 +17,14 @@ PGDLLEXPORT void _PG_init(void);
 // Defines the settings and the reloptions.
 extern "C" void _PG_init(void) {
   longbow::pg::enter([] {
+    longbow::am::define_metrics_listen();
     longbow::pg::define_settings();
     if (process_shared_preload_libraries_in_progress) {
       longbow::pg::request_shared_memory();
-      if (!IsBinaryUpgrade) longbow::am::register_launcher();
+      if (!IsBinaryUpgrade) {
+        longbow::am::register_launcher();
+        longbow::am::register_metrics_server();
+      }
     }
     longbow::am::register_options();
     longbow::am::install_batch_hooks();
