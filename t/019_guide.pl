@@ -63,7 +63,17 @@ is(() = $said{fdw} =~ /Remote SQL: SELECT .* ORDER BY \(?embedding OPERATOR\(pub
 like($said{prepared}, qr/Index Scan using items_embedding/, 'a prepared search uses the index');
 like($said{search}, qr/Index Scan using items_embedding/, 'so does the search to be explained');
 like($said{good}, qr/^t$/m, 'the index is right at the end');
-like($said{report}, qr/^[tf]\|0\|f\|0\|\d+$/m, 'no alert');
+like($said{report}, qr/^[tf]\|0\|f\|0\|\d+\|[\d.]*$/m, 'no alert');
+
+# Every metric that the guide names is served.
+my %metric = map { $_ => 1 } $guide =~ /\b(longbow_(?:storage|memory|gc|activity)_[a-z_]+)/g;
+my $metrics = $node->safe_psql('postgres', 'SELECT longbow_metrics()');
+cmp_ok(scalar keys %metric, '>=', 7, 'metrics are named');
+for my $name (sort keys %metric)
+{
+	(my $family = $name) =~ s/_bucket$//;
+	like($metrics, qr/^# TYPE $family /m, "there is $name");
+}
 
 # A shard asked by the merge uses its own index.
 $node->safe_psql($_, 'ANALYZE documents') for qw(vectors1 vectors2);
