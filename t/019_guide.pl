@@ -43,7 +43,7 @@ for my $block (@blocks)
 	is($status, 0, $first) || diag($error);
 	is($error, '', 'without a warning');
 	$said{documents} = $out if $block =~ /ON documents USING/;
-	$said{ring} = $out if $block =~ /moved_needlessly/;
+	$said{ring} = $out if $block =~ /moved_by_modulo/;
 	$said{fdw} = $out if $block =~ /Remote SQL|FROM everywhere/;
 	$said{prepared} = $out if $block =~ /PREPARE nearest/;
 	$said{search} = $out if $block =~ /longbow_last_scan/;
@@ -59,6 +59,8 @@ my @shares = $said{ring} =~ /^shard\d\|(\d+)$/mg;
 is(join(', ', @shares), $three =~ s/ and /, /r, 'namespaces are shared out as the guide says');
 note($said{ring});
 like($said{ring}, qr/^$fourth\|0$/m, 'and no more move than it says, none between the others');
+my ($modulo) = $guide =~ /modulo would have\s+moved (\d+)/;
+ok(defined $modulo && $said{ring} =~ /^$modulo$/m, 'by modulo as many would as it says');
 is(() = $said{fdw} =~ /Remote SQL: SELECT .* ORDER BY \(?embedding OPERATOR\(public\.<=>\)/g, 2, 'shards sort') || diag($said{fdw});
 like($said{prepared}, qr/Index Scan using items_embedding/, 'a prepared search uses the index');
 like($said{search}, qr/Index Scan using items_embedding/, 'so does the search to be explained');
@@ -83,5 +85,17 @@ WITH here AS MATERIALIZED (SELECT id FROM items WHERE namespace IN ('tenant 1', 
      there AS MATERIALIZED (SELECT id FROM everywhere ORDER BY embedding <=> (SELECT embedding FROM items WHERE id = 1) LIMIT 10)
 SELECT count(*) >= 9 FROM here JOIN there USING (id);
 SQL
+for my $shard (1, 2)
+{
+	my $scans = $node->safe_psql("vectors$shard", "SELECT pg_stat_force_next_flush(); SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname LIKE 'documents%'");
+	cmp_ok($scans =~ s/\D//gr, '>', 0, "shard $shard used its index");
+}
+# What the guide says of extensions: without it the shards do not sort.
+my $plan = $node->safe_psql('postgres', <<'SQL');
+ALTER SERVER shard1 OPTIONS (DROP extensions);
+ALTER SERVER shard2 OPTIONS (DROP extensions);
+EXPLAIN (VERBOSE, COSTS OFF) SELECT id FROM everywhere ORDER BY embedding <=> (SELECT embedding FROM items WHERE id = 1) LIMIT 10;
+SQL
+unlike($plan, qr/Remote SQL: .* ORDER BY/, 'without the extension named rows are sorted here');
 $node->stop;
 done_testing();
