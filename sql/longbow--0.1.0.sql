@@ -1344,6 +1344,18 @@ CREATE FUNCTION longbow_last_scan(OUT index regclass, OUT searches bigint, OUT w
 COMMENT ON FUNCTION longbow_last_scan() IS
   'what this session''s latest scan of a longbow index did, once it has ended; NULLs if there was none. searches: 1, more for the inner side of a nested loop, all summed up; effort: "target recall", "target recall, not calibrated", "probes" or "whole index"; planned_probes: leaves of the first wave; stopped_early: by longbow.max_scan_tuples';
 
+CREATE FUNCTION longbow_recall(index regclass, k integer DEFAULT 10, samples integer DEFAULT 100, target real DEFAULT NULL,
+    OUT recall float8, OUT low float8, OUT high float8, OUT queries integer, OUT rows bigint)
+  AS 'MODULE_PATHNAME', 'longbow_recall' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION longbow_recall(regclass, integer, integer, real) IS
+  'estimates recall@k of a longbow index on rows of its own, each without itself, drawn from random blocks: the mean, a 95 % confidence interval, queries used, rows compared with each (one sequential pass); with the session''s effort, or that of another longbow.target_recall; owner or superuser only';
+
+CREATE FUNCTION longbow_recall(index regclass, query_table regclass, query_column name, k integer DEFAULT 10, samples integer DEFAULT 100,
+    target real DEFAULT NULL, OUT recall float8, OUT low float8, OUT high float8, OUT queries integer, OUT rows bigint)
+  AS 'MODULE_PATHNAME', 'longbow_recall_of' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION longbow_recall(regclass, regclass, name, integer, integer, real) IS
+  'estimates recall@k of a longbow index on queries drawn from a column of a table, of the indexed type, which the caller may read';
+
 CREATE FUNCTION longbow_metrics() RETURNS text
   AS 'MODULE_PATHNAME', 'longbow_metrics' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 REVOKE EXECUTE ON FUNCTION longbow_metrics() FROM PUBLIC;
