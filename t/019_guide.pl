@@ -48,6 +48,7 @@ for my $block (@blocks)
 	$said{prepared} = $out if $block =~ /PREPARE nearest/;
 	$said{search} = $out if $block =~ /longbow_last_scan/;
 	$said{report} = $out if $block =~ /other_backend/;
+	$said{recall} = $out if $block =~ /longbow_recall/;
 	$said{good} = $out if $block =~ /longbow_check/;
 }
 
@@ -64,6 +65,9 @@ ok(defined $modulo && $said{ring} =~ /^$modulo$/m, 'by modulo as many would as i
 is(() = $said{fdw} =~ /Remote SQL: SELECT .* ORDER BY \(?embedding OPERATOR\(public\.<=>\)/g, 2, 'shards sort') || diag($said{fdw});
 like($said{prepared}, qr/Index Scan using items_embedding/, 'a prepared search uses the index');
 like($said{search}, qr/Index Scan using items_embedding/, 'so does the search to be explained');
+my @recall = $said{recall} =~ /^([\d.]+)\|[\d.]+\|[\d.]+$/mg;
+is(scalar @recall, 3, "recall is estimated three times: @recall");
+cmp_ok($recall[2], '>=', 0.97, 'and is high at a target of 0.99');
 like($said{good}, qr/^t$/m, 'the index is right at the end');
 like($said{report}, qr/^[tf]\|0\|f\|0\|\d+\|[\d.]*$/m, 'no alert');
 
