@@ -57,9 +57,9 @@ ifneq ($(filter check,$(MAKECMDGOALS)),)
 check:
 	scripts/check
 endif
-# All tests, with inputs of the types for five minutes by libFuzzer and 100,000 by SQL.
+# All tests, with inputs of the types for five minutes by libFuzzer and 100,000 by SQL, and clients of node by npm.
 check-all:
-	LONGBOW_FUZZ_SECONDS=300 LONGBOW_FUZZ_INPUTS=100000 scripts/check
+	LONGBOW_FUZZ_SECONDS=300 LONGBOW_FUZZ_INPUTS=100000 LONGBOW_CLIENTS=all scripts/check
 # Inputs of the types by libFuzzer alone: make fuzz FUZZ_SECONDS=600
 FUZZ_SECONDS = 60
 fuzz:

@@ -14,6 +14,13 @@ DECLARE
   name text;
   indexed text;
 BEGIN
+  IF quote_ident(pg_catalog.current_schema()) = ours THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_schema_name',
+      MESSAGE = 'longbow_pgvector cannot be in the schema of longbow: ' || ours,
+      DETAIL = 'Operator classes of the same names, on the types of longbow, are there.',
+      HINT = 'Use CREATE EXTENSION longbow_pgvector SCHEMA ' || theirs || ', the schema of pgvector.';
+  END IF;
   FOR class IN SELECT * FROM (VALUES
     ('vector', 'l2', '<->', 'Euclidean distance'),
     ('vector', 'ip', '<#>', 'negative inner product'),

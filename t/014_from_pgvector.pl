@@ -70,7 +70,7 @@ SQL
 	$node->command_ok([ 'pg_dump', '-f', "$folder/old.sql", $node->connstr('old') ], 'the same as SQL');
 	query('postgres', "CREATE DATABASE $_") for ('new', 'newer');
 	for my $db ('new', 'newer') { query($db, 'CREATE EXTENSION longbow'); query($db, 'CREATE EXTENSION longbow_compat'); }
-	system_or_bail('sh', '-c', "pg_restore -l $folder/old.dump | grep -v 'EXTENSION - vector' | grep -v 'COMMENT - EXTENSION vector' > $folder/list");
+	system_or_bail('sh', '-c', "pg_restore -l $folder/old.dump | grep -v -e 'EXTENSION - vector' -e 'COMMENT - EXTENSION vector' > $folder/list");
 	$node->command_ok([ 'pg_restore', '-e', '-L', "$folder/list", '-d', $node->connstr('new'), "$folder/old.dump" ],
 		'pg_restore but for the extension itself');
 	system_or_bail('sh', '-c', "sed -e '/^CREATE EXTENSION .* vector /d' -e '/^COMMENT ON EXTENSION vector /d' $folder/old.sql > $folder/edited.sql");
@@ -92,7 +92,9 @@ SQL
 	query('old', 'CREATE EXTENSION longbow SCHEMA longbow');
 	($code, $out, $error) = $node->psql('old', 'CREATE EXTENSION longbow_compat');
 	like($error, qr/has access methods of these names already: hnsw and ivfflat/, 'longbow_compat refuses');
-	query('old', 'CREATE EXTENSION longbow_pgvector');
+	($code, $out, $error) = $node->psql('old', 'CREATE EXTENSION longbow_pgvector SCHEMA longbow');
+	like($error, qr/cannot be in the schema of longbow.*SCHEMA public/s, 'longbow_pgvector has a schema of its own');
+	query('old', 'CREATE EXTENSION longbow_pgvector SCHEMA public');
 	is(query('old', q{SELECT count(*), bool_and(amvalidate(oid)) FROM pg_opclass WHERE longbow.longbow_serves(opcmethod)}), '26|t',
 		'operator classes for both');
 	is(query('old', q{SELECT string_agg(amname, ',') FROM pg_am WHERE longbow.longbow_serves(oid)}), 'longbow', 'the access methods of pgvector stay its own');
@@ -158,6 +160,9 @@ SQL
 	is(query('old', $contents), $kept, 'the same contents without pgvector');
 	query('old', 'CREATE EXTENSION longbow_compat; ALTER TABLE items ALTER embedding TYPE vector(16); CREATE INDEX items_l2 ON items USING hnsw (embedding vector_l2_ops)');
 	is(query('old', q{SELECT longbow_check('items_l2')}), '3149', 'and its DDL goes on');
+	query('old', $_) for ('CREATE INDEX CONCURRENTLY items_new ON items USING longbow (embedding vector_l2_ops)',
+		'DROP INDEX CONCURRENTLY items_l2', 'DROP EXTENSION longbow_compat');
+	is(query('old', q{SELECT longbow_check('items_new')}), '3149', 'an index is swapped for one without alias');
 }
 $node->stop;
 done_testing();
