@@ -41,6 +41,9 @@ struct Doing {
 // Notes that this process begins something, and returns what it did before.
 Doing begin_activity(Phase phase, Oid index = InvalidOid);
 void end_activity(const Doing& before) noexcept;
+// The same for searches, of which several may be open and end in any order: the slot shows the latest begun until all have ended.
+void begin_search_activity(Oid index);
+void end_search_activity() noexcept;
 // What the process does when it does nothing else.
 void settle(Phase phase);
 
