@@ -79,7 +79,7 @@ const char* phase_name(Phase phase) noexcept {
 
 const char* wait_name(Wait wait) noexcept {
   constexpr const char* kNames[kWaits] = {"none",           "LongbowWalRoom",       "LongbowWalSync",
-                                          "LongbowMergeLock", "LongbowStructureLock", "LongbowIdle"};
+                                          "LongbowMergeLock", "LongbowStructureLock", "LongbowBuildWrite", "LongbowIdle"};
   return kNames[static_cast<int>(wait)];
 }
 

@@ -18,8 +18,8 @@ inline constexpr int kPhases = 11;
 const char* phase_name(Phase phase) noexcept;
 
 // What a process may wait for in longbow.
-enum class Wait : std::uint8_t { none, log_room, log_sync, merge_lock, structure_lock, idle };
-inline constexpr int kWaits = 6;
+enum class Wait : std::uint8_t { none, log_room, log_sync, merge_lock, structure_lock, build_write, idle };
+inline constexpr int kWaits = 7;
 const char* wait_name(Wait wait) noexcept;
 
 struct alignas(64) ActivitySlot {
