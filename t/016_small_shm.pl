@@ -9,11 +9,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my @namespace = ('unshare', '--user', '--mount', '--map-current-user', '--keep-caps');
-if (system(join(' ', @namespace, q{sh -c 'mount -t tmpfs -o size=1m none /dev/shm'}, '>/dev/null 2>&1')) != 0)
-{
-	plan skip_all => 'no mount namespace can be had here';
-}
+plan skip_all => 'no mount namespace can be had here' if !may_mount();
 
 my $node = new_cluster('small_shm', <<'CONF');
 log_min_messages = debug1
@@ -24,23 +20,6 @@ min_parallel_table_scan_size = 0
 maintenance_work_mem = '128MB'
 max_parallel_maintenance_workers = 2
 CONF
-
-# A pg_ctl that gives the server so much of /dev/shm.
-my ($real) = grep { -x } map { "$_/pg_ctl" } split /:/, $ENV{PATH};
-my $folder = $node->basedir . '/small';
-mkdir $folder;
-
-sub start_with
-{
-	my ($size) = @_;
-	open my $wrapper, '>', "$folder/pg_ctl" or die $!;
-	print $wrapper "#!/bin/sh\nexec @namespace sh -c 'mount -t tmpfs -o size=$size none /dev/shm && exec \"\$0\" \"\$@\"' $real \"\$@\"\n";
-	close $wrapper;
-	chmod 0755, "$folder/pg_ctl";
-	local $ENV{PATH} = "$folder:$ENV{PATH}";
-	$node->start;
-	return;
-}
 
 my $read = 0;
 
@@ -59,7 +38,7 @@ sub index_is_right
 	return;
 }
 
-start_with('64m');
+start_with_mount($node, '/dev/shm', '64m');
 add_data_functions($node);
 $node->safe_psql('postgres', <<'SQL');
 CREATE TABLE t (id int PRIMARY KEY, v vector(40));
@@ -73,7 +52,7 @@ is("$code $err", '0 ', 'with room enough there is nothing to say');
 is(built(), '2 of 2 parallel workers, training in shared memory', 'all is in shared memory');
 $node->stop;
 
-start_with('3m');
+start_with_mount($node, '/dev/shm', '3m');
 built();
 ($code, $out, $err) = $node->psql('postgres', 'REINDEX INDEX t_v');
 is("$code $err", '0 ', 'with room for the workers alone');
@@ -81,7 +60,7 @@ like(built(), qr/^\d of \d parallel workers, training in a file$/, 'they share a
 index_is_right('a file');
 $node->stop;
 
-start_with('1400k');
+start_with_mount($node, '/dev/shm', '1400k');
 built();
 ($code, $out, $err) = $node->psql('postgres', 'REINDEX INDEX t_v');
 is($code, 0, 'without room for workers');

@@ -11,7 +11,7 @@ use Test::More;
 use Time::HiRes qw(usleep);
 
 our @EXPORT = qw(new_cluster add_data_functions add_point recall unfound set_config start_again start_work stop_work ten_nearest same_lines
-	strangers);
+	strangers may_mount start_with_mount);
 
 # new_cluster(NAME, SETTINGS, INIT-OPTIONS...): a cluster that is initialised, not yet started.
 sub new_cluster
@@ -113,6 +113,30 @@ sub start_again
 		usleep(200_000);
 	}
 	return 0;
+}
+
+# A mount namespace in which an ordinary user may mount; empty where the kernel or a container forbids it.
+my @namespace = ('unshare', '--user', '--mount', '--map-current-user', '--keep-caps');
+sub may_mount { return system(join(' ', @namespace, q{sh -c 'mount -t tmpfs -o size=1m none /dev/shm'}, '>/dev/null 2>&1')) == 0; }
+
+# start_with_mount(NODE, FOLDER, SIZE): starts the server with a tmpfs of that size on the folder, which it and its children see
+# and nobody else. What is there is hidden meanwhile.
+sub start_with_mount
+{
+	my ($node, $folder, $size) = @_;
+	my ($real) = grep { -x } map { "$_/pg_ctl" } split /:/, $ENV{PATH};
+	my $wrappers = $node->basedir . '/wrapper';
+	mkdir $wrappers;
+	open my $file, '>', "$wrappers/pg_ctl" or die "pg_ctl: $!";
+	print $file <<"SH";
+#!/bin/sh
+exec @namespace sh -c 'mkdir -p $folder && mount -t tmpfs -o mode=1777,size=$size none $folder && exec "\$0" "\$@"' $real "\$@"
+SH
+	close $file;
+	chmod 0755, "$wrappers/pg_ctl";
+	local $ENV{PATH} = "$wrappers:$ENV{PATH}";
+	$node->start;
+	return;
 }
 
 # start_work(NODE, {NAME => SQL}, OPTIONS): each script in a pgbench client of its own, without end; stop_work ends them, and
