@@ -1402,6 +1402,31 @@ COMMENT ON COLUMN longbow_stat_memory.live_bytes IS 'bytes not given back yet';
 COMMENT ON COLUMN longbow_stat_memory.peak_bytes IS 'the most live bytes that one process had at a time';
 COMMENT ON COLUMN longbow_stat_memory.resets IS 'times that a piece of work gave back all it had left of this class at once, by resetting its arena';
 
+CREATE FUNCTION longbow_sizing(rows bigint, dims integer, type text DEFAULT 'vector',
+    OUT component text, OUT bytes bigint, OUT explanation text) RETURNS SETOF record
+  AS 'MODULE_PATHNAME', 'longbow_sizing_rows' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED ROWS 17;
+COMMENT ON FUNCTION longbow_sizing(bigint, integer, text) IS
+  'what a table of so many vectors (halfvecs, bits, sparsevecs: type) of so many dimensions, its index and the server''s memory will take, and how that is reckoned under the settings in force; an index built anew is within a tenth of it; 22023 for a type or dimensions that cannot be indexed';
+
+CREATE FUNCTION longbow_sizing(index regclass,
+    OUT component text, OUT bytes bigint, OUT explanation text) RETURNS SETOF record
+  AS 'MODULE_PATHNAME', 'longbow_sizing_index' LANGUAGE C VOLATILE STRICT PARALLEL SAFE ROWS 18;
+COMMENT ON FUNCTION longbow_sizing(regclass) IS
+  'the same for an index that is there, with its rows, options and size as they are; reads the heads of all its leaves';
+
+CREATE FUNCTION longbow_numa_stats(
+    OUT nodes integer, OUT requested boolean, OUT interleaved_bytes bigint, OUT huge_pages boolean, OUT state text)
+  AS 'MODULE_PATHNAME', 'longbow_numa_stats' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION longbow_numa_stats() IS 'where shared memory lies: see the view longbow_stat_numa';
+
+CREATE VIEW longbow_stat_numa AS SELECT * FROM longbow_numa_stats();
+COMMENT ON VIEW longbow_stat_numa IS 'one row: NUMA nodes, and where the server''s shared memory lies';
+COMMENT ON COLUMN longbow_stat_numa.nodes IS 'nodes that have memory, as the kernel lists them; 0 where it lists none';
+COMMENT ON COLUMN longbow_stat_numa.requested IS 'longbow.numa_interleave';
+COMMENT ON COLUMN longbow_stat_numa.interleaved_bytes IS 'bytes of shared memory that were spread over all nodes at the server''s start; 0 = left as it was';
+COMMENT ON COLUMN longbow_stat_numa.huge_pages IS 'whether shared memory is in huge pages';
+COMMENT ON COLUMN longbow_stat_numa.state IS 'what came of the request, or why nothing was done';
+
 CREATE FUNCTION longbow_activity(OUT pid integer, OUT database oid, OUT index oid, OUT phase text, OUT since timestamptz,
     OUT waits_for text, OUT note text) RETURNS SETOF record
   AS 'MODULE_PATHNAME', 'longbow_activity' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED ROWS 10;
@@ -1437,6 +1462,18 @@ CREATE FUNCTION longbow_last_scan(OUT index regclass, OUT searches bigint, OUT w
   AS 'MODULE_PATHNAME', 'longbow_last_scan' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION longbow_last_scan() IS
   'what this session''s latest scan of a longbow index did, once it has ended; NULLs if there was none. searches: 1, more for the inner side of a nested loop, all summed up; effort: "target recall", "target recall, not calibrated", "probes" or "whole index"; planned_probes: leaves of the first wave; stopped_early: by longbow.max_scan_tuples';
+
+CREATE FUNCTION longbow_recall(index regclass, k integer DEFAULT 10, samples integer DEFAULT 100, target real DEFAULT NULL,
+    OUT recall float8, OUT low float8, OUT high float8, OUT queries integer, OUT rows bigint)
+  AS 'MODULE_PATHNAME', 'longbow_recall' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION longbow_recall(regclass, integer, integer, real) IS
+  'estimates recall@k of a longbow index on rows of its own, each without itself, drawn from random blocks: the mean, a 95 % confidence interval, queries used, rows compared with each (one sequential pass); with the session''s effort, or that of another longbow.target_recall; owner or superuser only';
+
+CREATE FUNCTION longbow_recall(index regclass, query_table regclass, query_column name, k integer DEFAULT 10, samples integer DEFAULT 100,
+    target real DEFAULT NULL, OUT recall float8, OUT low float8, OUT high float8, OUT queries integer, OUT rows bigint)
+  AS 'MODULE_PATHNAME', 'longbow_recall_of' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION longbow_recall(regclass, regclass, name, integer, integer, real) IS
+  'estimates recall@k of a longbow index on queries drawn from a column of a table, of the indexed type, which the caller may read';
 
 CREATE FUNCTION longbow_metrics() RETURNS text
   AS 'MODULE_PATHNAME', 'longbow_metrics' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;

@@ -11,6 +11,7 @@
 #include "pg/activity.hpp"
 #include "pg/context_resource.hpp"
 #include "pg/index_stats.hpp"
+#include "pg/settings.hpp"
 
 extern "C" {
 #include "access/relation.h"
@@ -81,6 +82,11 @@ Range pending_range(Relation index) {
 }
 
 }  // namespace
+
+double merge_threshold(double tree_rows) {
+  if (pg::settings.gc_percent < 0) return -1;
+  return std::max(10000.0, tree_rows * 0.02) * pg::settings.gc_percent / 100.0;
+}
 
 MergeRound merge_round(Relation heap, Relation index, bool wait, std::size_t most) {
   MergeRound round{};

@@ -59,18 +59,11 @@ constexpr std::int64_t kFirstWait_us = 1000 * 1000, kMostWait_us = 60 * kFirstWa
 
 // -- when to merge
 
-// Rows that may be pending in an index before it is merged; negative for never.
-double threshold(const pg::DeltaIndex& e) {
-  if (pg::settings.gc_percent < 0) return -1;
-  const double base = std::max(10000.0, static_cast<double>(e.tree_rows.load()) * 0.02);
-  return base * pg::settings.gc_percent / 100.0;
-}
-
 // Whether an index of the delta's table is due: it has grown past its threshold, or half the delta is in use.
 bool is_due(const pg::DeltaIndex& e) {
   const std::uint64_t from = e.from.load(), next = e.next.load();
   const double rows = next > from ? static_cast<double>(next - from) : 0;
-  const double most = threshold(e);
+  const double most = merge_threshold(static_cast<double>(e.tree_rows.load()));
   if (rows <= 0 || most < 0) return false;
   return rows >= most || pg::delta_half_full();
 }

@@ -169,6 +169,15 @@ inline Oid lb_relation_of_file(const LbLocator& file) {
 #endif
 }
 
+// A scan of an index that fetches rows of its table; 18 and later can count for EXPLAIN.
+inline IndexScanDesc lb_index_beginscan(Relation heap, Relation index, Snapshot snapshot, int keys, int orderbys) {
+#if PG_VERSION_NUM >= 180000
+  return index_beginscan(heap, index, snapshot, nullptr, keys, orderbys);
+#else
+  return index_beginscan(heap, index, snapshot, keys, orderbys);
+#endif
+}
+
 // This process's number among all that have a place in shared memory; below MaxBackends but for auxiliary processes.
 inline int lb_proc_number() {
 #if PG_VERSION_NUM >= 170000

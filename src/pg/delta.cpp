@@ -51,9 +51,6 @@ void free_chunks(DeltaIndex* entry, std::uint64_t below) {
   }
 }
 
-// What 16 rows take in a chunk.
-Size bytes_of_rows(const tree::DeltaLayout& layout) { return layout.block_bytes + tree::kDeltaRows * layout.refine_bytes; }
-
 DeltaIndex* find(const LbLocator& file) {
   for (DeltaIndex& e : shared_parts.delta->index)
     if (e.used && lb_same_file(e.file, file)) return &e;
@@ -66,7 +63,7 @@ void begin(DeltaIndex* e, const LbLocator& file, const tree::Space& space) {
   const tree::DeltaLayout layout = tree::delta_layout(space);
   e->block_bytes = static_cast<std::uint32_t>(layout.block_bytes);
   e->refine_bytes = static_cast<std::uint32_t>(layout.refine_bytes);
-  e->chunk_rows = static_cast<std::uint32_t>(kDeltaChunkBytes / bytes_of_rows(layout) * tree::kDeltaRows);
+  e->chunk_rows = delta_chunk_rows(layout);
   e->covered = 0;
   e->from = space.meta.pending_from;
   e->next = space.meta.pending_from;
@@ -76,6 +73,11 @@ void begin(DeltaIndex* e, const LbLocator& file, const tree::Space& space) {
 }
 
 }  // namespace
+
+std::uint32_t delta_chunk_rows(const tree::DeltaLayout& layout) {
+  const Size rows = layout.block_bytes + tree::kDeltaRows * layout.refine_bytes;
+  return static_cast<std::uint32_t>(kDeltaChunkBytes / rows * tree::kDeltaRows);
+}
 
 Size delta_shared_bytes(Size memory) {
   const Size chunks = memory / kDeltaChunkBytes;
@@ -111,7 +113,7 @@ Delta Delta::of(Relation index, const tree::Space& space, bool create) {
   Delta delta;
   delta.file_ = lb_locator(index);
   delta.incarnation_ = space.meta.incarnation;
-  if (!have_shared_memory() || space.dims() == 0 || bytes_of_rows(tree::delta_layout(space)) > kDeltaChunkBytes) return delta;
+  if (!have_shared_memory() || space.dims() == 0 || delta_chunk_rows(tree::delta_layout(space)) == 0) return delta;
   bool other = false;
   {
     const SharedLock lock(table_lock(), LW_SHARED);

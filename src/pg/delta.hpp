@@ -63,6 +63,8 @@ struct DeltaShared {
   Size chunk_at, memory_at;  // offsets from here
 };
 
+// Rows that a chunk holds, a multiple of 16; 0 if 16 rows are larger than a chunk and cannot be in the delta.
+std::uint32_t delta_chunk_rows(const tree::DeltaLayout& layout);
 Size delta_shared_bytes(Size memory);
 void init_delta(DeltaShared* shared, Size memory);
 

@@ -128,12 +128,16 @@ void define_storage() {
                           1024, 64, MAX_KILOBYTES, PGC_SIGHUP, GUC_UNIT_MB, nullptr, nullptr, nullptr);
 }
 
+// A setting of the postmaster can only be defined while it preloads; elsewhere it has no effect.
+GucContext at_start() { return process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP; }
+
 void define_merge() {
-  // A setting of the postmaster can only be defined while it preloads; elsewhere it has no effect.
   DefineCustomIntVariable("longbow.delta_memory", "Shared memory for codes of pending rows.",
                           "Takes effect with shared_preload_libraries = 'longbow'.", &settings.delta_memory, 64, 1, MAX_KILOBYTES,
-                          process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP, GUC_UNIT_MB, nullptr,
-                          nullptr, nullptr);
+                          at_start(), GUC_UNIT_MB, nullptr, nullptr, nullptr);
+  DefineCustomBoolVariable("longbow.numa_interleave", "Spreads shared memory over all NUMA nodes at server start.",
+                           "Takes effect with shared_preload_libraries = 'longbow' on a machine with several nodes.",
+                           &settings.numa_interleave, false, at_start(), 0, nullptr, nullptr, nullptr);
   DefineCustomIntVariable("longbow.gc_percent", "Growth of the pending rows that starts a merge.",
                           "In percent of a fiftieth of the index or 10,000 rows, whichever is more: 20 merges early and often, "
                           "-1 leaves merging to VACUUM and longbow_merge().",

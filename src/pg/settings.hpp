@@ -18,6 +18,7 @@ struct Settings {
   int wal_flush_interval;    // ms between writes of an asynchronous side WAL
   int side_wal_size;         // MB that segments of the side WAL may take (longbow.max_wal_size)
   int delta_memory;          // MB
+  bool numa_interleave;      // spread shared memory over NUMA nodes
   int gc_percent;            // growth of pending rows that starts a merge; -1 = never by itself
   int workers;               // background workers that merge
 };

@@ -6,6 +6,7 @@
 #include "pg/activity.hpp"
 #include "pg/delta.hpp"
 #include "pg/index_stats.hpp"
+#include "pg/numa.hpp"
 #include "pg/settings.hpp"
 #include "pg/side_wal.hpp"
 
@@ -61,6 +62,7 @@ void on_startup() {
   shared_parts.delta = delta;
   LWLockRelease(AddinShmemInitLock);
   if (!IsUnderPostmaster) save_index_stats_at_exit();
+  interleave_shared_memory();
 }
 
 }  // namespace
