@@ -32,9 +32,11 @@ TRUNCATE t;
 INSERT INTO t SELECT i, vec(i, 4) FROM generate_series(1, 2000) i;
 SELECT longbow_merge('t_v') >= 0 AS merged;
 SELECT rows, leaves > 50 AS many, splits > 50 AS split, height FROM stat WHERE index = 't_v';
+SELECT last_trained IS NULL AS untrained, trained_rows, drift IS NULL OR drift BETWEEN 0 AND 1 AS drift FROM stat WHERE index = 't_v';
 REINDEX INDEX t_v;
 SELECT rows, leaves > 50 AS many, splits, height, calibration_queries > 0 AS calibrated, calibrated_rows,
        planned_probes BETWEEN 1 AND leaves AS planned FROM stat WHERE index = 't_v';
+SELECT last_trained BETWEEN now() - interval '1 hour' AND clock_timestamp() AS trained, trained_rows, drift > 0 AND drift < 0.3 AS little FROM stat WHERE index = 't_v';
 SET longbow.target_recall = 0.5;
 SELECT planned_probes AS low FROM stat WHERE index = 't_v' \gset
 SET longbow.target_recall = 1;

@@ -1252,10 +1252,11 @@ COMMENT ON FUNCTION longbow_merge(regclass) IS
 CREATE FUNCTION longbow_index_facts(index regclass,
     OUT rows bigint, OUT pending bigint, OUT dead bigint, OUT plain_rows bigint, OUT leaves integer, OUT height integer,
     OUT dims integer, OUT metric text, OUT bits integer, OUT leaf_size integer, OUT splits bigint,
-    OUT calibration_queries integer, OUT calibrated_rows bigint, OUT planned_probes integer)
+    OUT calibration_queries integer, OUT calibrated_rows bigint, OUT planned_probes integer,
+    OUT last_trained timestamptz, OUT trained_rows bigint, OUT drift real)
   AS 'MODULE_PATHNAME', 'longbow_index_facts' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION longbow_index_facts(regclass) IS
-  'figures of one longbow index, read from its pages: rows, rows pending, free slots of removed rows, rows outside the tree (NULL, zero under cosine, out of range), leaves, height, shape, splits, calibration, and the leaves a search visits under longbow.target_recall';
+  'figures of one longbow index, read from its pages: rows, rows pending, free slots of removed rows, rows outside the tree (NULL, zero under cosine, out of range), leaves, height, shape, splits, calibration, the leaves a search visits under longbow.target_recall, the last training and the drift since';
 
 CREATE FUNCTION longbow_index_counters(index regclass,
     OUT scans bigint, OUT leaves_probed bigint, OUT rows_scanned bigint, OUT rows_refined bigint, OUT rows_rechecked bigint,
@@ -1272,7 +1273,7 @@ CREATE VIEW longbow_stat_index AS
          s.idx_scan AS scans, s.idx_tup_read AS rows_returned, k.rows_scanned,
          pg_catalog.pg_relation_size(c.oid) AS bytes,
          k.leaves_probed, k.rows_refined, k.rows_rechecked, k.pending_scanned, k.stopped_early, k.rows_inserted,
-         k.rows_merged, k.counted_since
+         k.rows_merged, k.counted_since, f.last_trained, f.trained_rows, f.drift
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_am a ON a.oid = c.relam AND longbow_serves(a.oid)
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -1301,6 +1302,9 @@ COMMENT ON COLUMN longbow_stat_index.splits IS 'splits since it was built';
 COMMENT ON COLUMN longbow_stat_index.calibration_queries IS 'own rows that were searched to calibrate it; 0: not calibrated';
 COMMENT ON COLUMN longbow_stat_index.calibrated_rows IS 'rows that it had then';
 COMMENT ON COLUMN longbow_stat_index.planned_probes IS 'leaves that a search for 10 rows visits under this session''s longbow.target_recall';
+COMMENT ON COLUMN longbow_stat_index.last_trained IS 'when all centroids were trained: the build or REINDEX; NULL where the index was created without rows, whose centroids come from splits';
+COMMENT ON COLUMN longbow_stat_index.trained_rows IS 'rows that it had then';
+COMMENT ON COLUMN longbow_stat_index.drift IS 'part of the rows'' mean squared distance from the centroid of their leaf that is there because that is not their mean, at the last calibration (build, and each time the leaves have doubled): 0 to 1; NULL where not calibrated';
 COMMENT ON COLUMN longbow_stat_index.scans IS 'searches, by PostgreSQL''s statistics (idx_scan of pg_stat_all_indexes)';
 COMMENT ON COLUMN longbow_stat_index.rows_returned IS 'rows handed to the executor, by PostgreSQL''s statistics (idx_tup_read)';
 COMMENT ON COLUMN longbow_stat_index.rows_scanned IS 'rows whose scan codes searches compared, pending ones included';

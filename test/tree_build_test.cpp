@@ -111,6 +111,34 @@ TEST(TreeBuild, LevelsAboveTheLeavesAreMade) {
   index.expect_search_finds_all(data.next());
 }
 
+// Rows like those of the build leave the centroids where the rows' means are; rows beside them do not.
+TEST(TreeBuild, DriftTellsOfRowsThatCameBesideTheOthers) {
+  const auto drift_with = [](float shift) {
+    Data data(24, 5, 60);
+    TestIndex index({Metric::l2, 24, 0, 64});
+    index.build(data, 6000, 90);
+    SilentWatch watch;
+    base::Alone alone(index.memory);
+    const auto drift = [&] {
+      index.load();
+      return tree::calibrate(index.store, index.space, 50, alone, watch, index.memory).drift;
+    };
+    const float before = drift();
+    std::vector<Vector> more = some(data, 2000);
+    for (Vector& v : more) v[3] += shift;
+    index.insert(more);
+    return std::pair(before, drift());
+  };
+  const auto [built, alike] = drift_with(0);
+  const auto [same, shifted] = drift_with(3);
+  EXPECT_GT(built, 0.0F);
+  EXPECT_LT(built, 0.05F);
+  EXPECT_EQ(built, same);
+  EXPECT_LT(alike, 0.06F);
+  EXPECT_GT(shifted, 2 * alike);
+  EXPECT_LT(shifted, 1.0F);
+}
+
 TEST(TreeBuild, CalibratedProbesReachTheTarget) {
   for (const Metric metric : kMetrics) {
     Data data(32, 5, 60);

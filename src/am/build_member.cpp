@@ -278,7 +278,12 @@ void BuildMember::calibrate(pg::RelationStore& store, const tree::Space& space) 
   if (!RelationUsesLocalBuffers(index_)) store.set_hints(&hints);
   const tree::Calibration c = tree::calibrate(store, space, kCalibrationQueries, crew_, watch_, memory_);
   store.set_hints(nullptr);
-  if (crew_.leads()) tree::update_meta(store, [&](tree::Meta& m) { m.calibration = c; });
+  if (!crew_.leads()) return;
+  tree::update_meta(store, [&](tree::Meta& m) {
+    m.calibration = c;
+    m.trained_at = GetCurrentTimestamp();
+    m.trained_rows = c.rows;
+  });
 }
 
 }  // namespace longbow::am

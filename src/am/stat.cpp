@@ -11,6 +11,7 @@ extern "C" {
 #include "funcapi.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 }
 
 namespace {
@@ -64,8 +65,8 @@ LB_FUNCTION(longbow_index_facts) {
   relation_close(checked, AccessShareLock);
   const longbow::tree::Meta& m = row.meta;
   const bool calibrated = m.calibration.queries > 0;
-  Datum values[16];
-  bool nulls[16] = {};
+  Datum values[17];
+  bool nulls[17] = {};
   int i = 0;
   values[i++] = Int64GetDatum(static_cast<int64>(row.facts.rows + row.facts.plain_rows));
   values[i++] = Int64GetDatum(static_cast<int64>(row.facts.pending));
@@ -84,5 +85,12 @@ LB_FUNCTION(longbow_index_facts) {
   nulls[i] = m.leaves == 0;
   values[i++] = Int32GetDatum(static_cast<int32>(
       longbow::tree::planned_probes(m, static_cast<float>(longbow::pg::settings.target_recall), 10)));
+  const bool trained = m.trained_at != 0;
+  nulls[i] = !trained;
+  values[i++] = TimestampTzGetDatum(m.trained_at);
+  nulls[i] = !trained;
+  values[i++] = Int64GetDatum(static_cast<int64>(m.trained_rows));
+  nulls[i] = !calibrated;
+  values[i++] = Float4GetDatum(m.calibration.drift);
   PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
 }

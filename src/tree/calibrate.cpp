@@ -66,6 +66,12 @@ struct Found {
   std::atomic<std::uint64_t> queries, possible;
 };
 
+// Sums over the rows that one member has read, of squared distances: from their leaf's centroid, and of the centroid from
+// their mean.
+struct Spread {
+  double rows, centroids;
+};
+
 // Queries that are picked: some are picked twice, and a leaf split meanwhile loses its picks, so a few more make up for them.
 constexpr std::size_t most_queries(std::size_t wanted) noexcept { return wanted + wanted / 8; }
 
@@ -85,6 +91,8 @@ class Calibrator {
         queries_(crew, most_queries(wanted) * space.dims()),
         nearest_(crew, most_queries(wanted)),
         found_(crew, 1),
+        spread_(crew, crew.members()),
+        mean_(space.dims(), &memory),
         truth_(&memory),
         bars_(&memory),
         rows_(memory) {}
@@ -100,6 +108,7 @@ class Calibrator {
     if (count_ == 0) return result;
     find_truth();
     exchange_truth();
+    result.drift = drift();
     measure(result);
     return result;
   }
@@ -107,7 +116,8 @@ class Calibrator {
   static std::size_t shared_bytes(std::size_t dims, std::size_t wanted, std::size_t members) noexcept {
     const std::size_t m = most_queries(wanted);
     return base::Shared<Picked>::bytes(1) + base::Shared<RowId>::bytes(m) + base::Shared<float>::bytes(m * dims) +
-           base::Shared<Nearest>::bytes(m) + base::Shared<Found>::bytes(1) + base::Shared<Nearest>::bytes(m * members);
+           base::Shared<Nearest>::bytes(m) + base::Shared<Found>::bytes(1) + base::Shared<Spread>::bytes(members) +
+           base::Shared<Nearest>::bytes(m * members);
   }
 
  private:
@@ -176,12 +186,41 @@ class Calibrator {
     std::pmr::vector<float> dots(&memory_), above(m, &memory_);
     std::pmr::vector<std::uint32_t> near(m + 16, &memory_);
     bars_.assign(m, std::numeric_limits<float>::max());
+    spread_[crew_.me()] = {};
     crew_.for_each(leaves_.size(), kLeafGrain, [&](std::size_t first, std::size_t end) {
       watch_.tick(first, leaves_.size());
-      for (std::size_t l = first; l < end; ++l)
-        if (read(leaves_[l])) compare_leaf(packed, dots, above, near);
+      for (std::size_t l = first; l < end; ++l) {
+        if (!read(leaves_[l])) continue;
+        compare_leaf(packed, dots, above, near);
+        measure_spread();
+      }
     });
     for (Truth& t : truth_) t.finish();
+  }
+
+  // Of the leaf that was read.
+  void measure_spread() {
+    const std::size_t count = rows_.rows.size();
+    if (count == 0) return;
+    const auto& k = simd::kernels();
+    const std::size_t n = space_.dims();
+    Spread& sums = spread_[crew_.me()];
+    std::fill(mean_.begin(), mean_.end(), 0.0F);
+    for (std::size_t i = 0; i < count; ++i) {
+      const float* v = rows_.vectors.data() + i * n;
+      k.add_to(v, mean_.data(), n);
+      sums.rows += static_cast<double>(k.l2_squared(v, rows_.centroid.data(), n));
+    }
+    k.scale(mean_.data(), 1.0F / static_cast<float>(count), n);
+    sums.centroids += static_cast<double>(count) * static_cast<double>(k.l2_squared(mean_.data(), rows_.centroid.data(), n));
+  }
+  [[nodiscard]] float drift() const noexcept {
+    Spread all{};
+    for (const Spread& s : spread_) {
+      all.rows += s.rows;
+      all.centroids += s.centroids;
+    }
+    return all.rows > 0 ? static_cast<float>(all.centroids / all.rows) : 0;
   }
 
   // Offers the rows that were read to the queries that are near.
@@ -357,6 +396,8 @@ class Calibrator {
   base::Shared<float> queries_;
   base::Shared<Nearest> nearest_;
   base::Shared<Found> found_;
+  base::Shared<Spread> spread_;  // by each member
+  std::pmr::vector<float> mean_;
   std::pmr::vector<Truth> truth_;  // by what this member has read
   std::pmr::vector<float> bars_;   // of truth_, side by side
   LeafRows rows_;

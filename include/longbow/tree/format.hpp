@@ -154,6 +154,10 @@ struct Calibration {
   std::uint32_t points[kCalibrationKs];
   std::uint32_t claimed;  // leaves when a session last set out to calibrate anew, 0 once it has
   CalibrationPoint curve[kCalibrationKs][kCalibrationPoints];
+  // The part of the rows' mean squared distance from their leaf's centroid that is there because the centroid is not their
+  // mean: about one over the rows it was trained on, and more where rows have come that are not like those.
+  float drift;
+  float reserved;
 };
 
 // At offset kPageHeaderBytes of block 0.
@@ -189,6 +193,9 @@ struct Meta {
   BlockId merge_plan;          // first page of the plan, kNoBlock = none stands
   std::uint32_t moves;         // grows with re-assignments of rows between leaves; odd while one is under way
   Calibration calibration;
+  // The last training of all centroids: the build. Later ones come from splits.
+  std::int64_t trained_at;  // microseconds since 2000-01-01 UTC; 0 = never
+  std::uint64_t trained_rows;
 };
 static_assert(sizeof(Meta) + kPageHeaderBytes < kTrailerOffset);
 
