@@ -74,6 +74,14 @@ RESET longbow.probes;
 RESET longbow.explain;
 SET client_min_messages = warning;
 
+-- EXPLAIN (ANALYZE, VERBOSE) shows ten lines of it, where PostgreSQL has hooks for that (18).
+SELECT current_setting('server_version_num')::int >= 180000 AS hooks \gset
+CREATE FUNCTION explained(options text, sql text) RETURNS SETOF text LANGUAGE plpgsql AS
+  'BEGIN RETURN QUERY EXECUTE ''EXPLAIN ('' || options || '') '' || sql; END';
+SELECT count(*) = CASE WHEN :'hooks' THEN 10 ELSE 0 END AS lines, bool_and(l NOT LIKE '%Probed: 0') IS NOT FALSE AS probed
+FROM explained('ANALYZE, VERBOSE', 'SELECT id FROM t ORDER BY v <-> ''[1,2,3,4]'' LIMIT 5') l WHERE l LIKE '%Longbow %';
+SELECT count(*) FROM explained('ANALYZE', 'SELECT id FROM t ORDER BY v <-> ''[1,2,3,4]'' LIMIT 5') l WHERE l LIKE '%Longbow %';
+SELECT count(*) FROM explained('VERBOSE', 'SELECT id FROM t ORDER BY v <-> ''[1,2,3,4]'' LIMIT 5') l WHERE l LIKE '%Longbow %';
 -- sparsevec: the search measures rows itself.
 CREATE TABLE p (v sparsevec(1000));
 INSERT INTO p SELECT format('{%s:1,%s:2}/1000', i, i + 300)::sparsevec FROM generate_series(1, 200) i;

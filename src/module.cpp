@@ -1,5 +1,6 @@
 // The library as PostgreSQL sees it: the magic block and what happens at load.
 #include "am/batch.hpp"
+#include "am/explain.hpp"
 #include "am/index.hpp"
 #include "am/metrics_server.hpp"
 #include "am/worker.hpp"
@@ -28,6 +29,7 @@ extern "C" void _PG_init(void) {
     }
     longbow::am::register_options();
     longbow::am::install_batch_hooks();
+    longbow::am::install_explain_hook();
     longbow::pg::register_memory_callbacks();
     longbow::pg::register_activity_callbacks();
   });

@@ -131,6 +131,14 @@ $session->quit;
 # The lightweight locks have names of their own.
 is($node->safe_psql('postgres', "SELECT count(*) FROM pg_shmem_allocations WHERE name LIKE 'longbow %'"), '5', 'shared memory has names');
 
+# docs/monitoring.md names every column, in its view's section.
+my %section = map { /^(longbow_stat_\w+)/ ? ($1 => $_) : () } split /^### /m, slurp_file('docs/monitoring.md');
+my $columns = $node->safe_psql('postgres', "SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+	WHERE c.relkind = 'v' AND c.relname ~ '^longbow_stat_'");
+cmp_ok(scalar(split /\n/, $columns), q(>), 60, "columns");
+is(join(' ', grep { my ($view, $column) = split /\|/; ($section{$view} // '') !~ /`\Q$column\E`/ } split /\n/, $columns), '',
+	'docs/monitoring.md explains every column');
+
 # A standby: every view can be read, searches there are counted there.
 $node->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('views_standby');

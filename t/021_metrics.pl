@@ -134,6 +134,12 @@ my (undef, undef, $err) = $node->psql('postgres', 'SELECT longbow_metrics()', ex
 like($err, qr/permission denied for function longbow_metrics/, 'not for everyone');
 ok($node->safe_psql('postgres', 'SELECT longbow_metrics()', extra_params => [ '-U', 'watcher' ]), 'for pg_monitor');
 
+# docs/monitoring.md lists every family, and none that is not there.
+my %family = map { s/_(bucket|sum|count)$//r => 1 } keys %$f;
+my %listed = map { $_ => 1 } slurp_file('docs/monitoring.md') =~ /`(longbow_(?:shared|counters|index|simd|builds?|storage|memory|gc|activity)_\w+)`/g;
+is(join(' ', grep { !$listed{$_} } sort keys %family), '', 'docs/monitoring.md lists every metric');
+is(join(' ', grep { !$family{$_} } sort keys %listed), '', 'and none that is not there');
+
 # -- promtool and the dashboard
 my $dashboard = decode_json(slurp_file('monitoring/grafana-dashboard.json'));
 my @queries = map { map { $_->{expr} } @{ $_->{targets} // [] } } @{ $dashboard->{panels} };

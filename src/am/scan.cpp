@@ -197,6 +197,8 @@ bool get_tuple(IndexScanDesc scan, ScanDirection direction) {
   return true;
 }
 
+bool is_our_scan(IndexScanDesc scan) noexcept { return scan->indexRelation->rd_indam->amgettuple == pg::guarded<&get_tuple>; }
+
 ScanReport scan_report(IndexScanDesc scan) {
   const ScanState* s = state_of(scan);
   ScanReport report = s->report;
