@@ -1500,6 +1500,19 @@ REVOKE EXECUTE ON FUNCTION longbow_wal_dump(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION longbow_wal_dump(bigint) IS
   'records of one segment of the side WAL (files under longbow/wal in the data directory, named by the segment''s number in hexadecimal); the last row says why there are no more; superuser only';
 
+CREATE FUNCTION longbow_profile_cpu(pid integer, seconds float8 DEFAULT 10, hz integer DEFAULT 99, method text DEFAULT 'auto') RETURNS bytea
+  AS 'MODULE_PATHNAME', 'longbow_profile_cpu' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+REVOKE EXECUTE ON FUNCTION longbow_profile_cpu(integer, float8, integer, text) FROM PUBLIC;
+COMMENT ON FUNCTION longbow_profile_cpu(integer, float8, integer, text) IS
+  'samples the stacks of another server process for some seconds (to 3600), hz times (1 to 1000) a second of its processor time; a CPU profile in pprof''s format, which google-pprof reads; method perf asks the kernel (perf_event_open), signal the process itself (needs shared_preload_libraries = ''longbow''), auto the first that works; superuser only; x86-64';
+
+CREATE FUNCTION longbow_profile_cpu_folded(pid integer, seconds float8 DEFAULT 10, hz integer DEFAULT 99, method text DEFAULT 'auto',
+    OUT stack text, OUT samples bigint) RETURNS SETOF record
+  AS 'MODULE_PATHNAME', 'longbow_profile_cpu_folded' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+REVOKE EXECUTE ON FUNCTION longbow_profile_cpu_folded(integer, float8, integer, text) FROM PUBLIC;
+COMMENT ON FUNCTION longbow_profile_cpu_folded(integer, float8, integer, text) IS
+  'the same as folded stacks, from which flame graphs are drawn: functions from the outermost in, separated by semicolons, and how often; [file] where the file''s symbols name no function';
+
 -- == what monitoring may look at ==
 
 GRANT SELECT ON longbow_stat_simd, longbow_stat_index, longbow_stat_storage, longbow_stat_gc, longbow_stat_memory, longbow_stat_activity

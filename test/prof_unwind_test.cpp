@@ -69,6 +69,32 @@ TEST(Unwind, FindsTheCallersThatBacktraceFinds) {
   EXPECT_NE(space.name(stack[7] - 1).find("Unwind_FindsTheCallers"), std::string_view::npos);
 }
 
+// A frame whose stack pointer was rounded down: what its caller's is stands in an expression.
+[[gnu::noinline, gnu::target("avx2"), gnu::optimize("O2")]] int aligned(int n, Moment& m, std::vector<std::byte>& stack) {
+  alignas(256) volatile char wide[256];
+  wide[0] = static_cast<char>(n);
+  volatile auto* variable = static_cast<volatile char*>(__builtin_alloca(static_cast<std::size_t>(n) * 16));
+  variable[0] = wide[0];
+  return deep(n, m, stack) + variable[0] * 0 + wide[0] * 0;
+}
+
+TEST(Unwind, FindsTheCallersOfRealignedFrames) {
+  std::pmr::monotonic_buffer_resource memory;
+  Space space(getpid(), &memory);
+  ASSERT_TRUE(space.refresh());
+  Moment m{};
+  std::vector<std::byte> bytes;
+  ASSERT_EQ(aligned(2, m, bytes), 3);
+  Stack stack(&memory);
+  space.unwind(m, stack);
+  ASSERT_GE(stack.size(), 6U);
+  EXPECT_EQ(space.name(stack[4] - 1), "longbow::prof::aligned");
+  EXPECT_NE(space.name(stack[5] - 1).find("Unwind_FindsTheCallersOfRealigned"), std::string_view::npos);
+  const auto first = std::find(expected.begin(), expected.end(), stack[1]);
+  ASSERT_GE(expected.end() - first, 5);
+  for (std::ptrdiff_t i = 0; i < 5; i++) EXPECT_EQ(stack[static_cast<std::size_t>(i) + 1], first[i]) << i;
+}
+
 // Stacks cut at any length, and wrong registers, end early and read nothing else (the sanitizer watches).
 TEST(Unwind, EndsWhereTheStackEnds) {
   std::pmr::monotonic_buffer_resource memory;

@@ -76,6 +76,13 @@ struct Run {
   [[nodiscard]] std::int64_t scaled(std::uint64_t offset) const noexcept { return static_cast<std::int64_t>(offset) * code.data_factor; }
 };
 
+Expression take_expression(Cursor& c) noexcept {
+  const std::uint64_t bytes = c.uleb();
+  const Expression e{c.at(), static_cast<std::size_t>(bytes)};
+  c.skip(bytes);
+  return c.good() ? e : Expression{};
+}
+
 bool run_stack_instruction(Run& r, std::uint8_t op, Cursor& c) noexcept {
   switch (op) {
     case 0x0a:  // remember_state
@@ -89,18 +96,15 @@ bool run_stack_instruction(Run& r, std::uint8_t op, Cursor& c) noexcept {
     case 0x0c:  // def_cfa
       r.frame.cfa_register = c.uleb();
       r.frame.cfa_offset = static_cast<std::int64_t>(c.uleb());
-      r.frame.cfa_expression = false;
+      r.frame.cfa_expression = {};
       return true;
     case 0x0d: r.frame.cfa_register = c.uleb(); return true;                              // def_cfa_register
     case 0x0e: r.frame.cfa_offset = static_cast<std::int64_t>(c.uleb()); return true;     // def_cfa_offset
-    case 0x0f:  // def_cfa_expression
-      r.frame.cfa_expression = true;
-      c.skip(c.uleb());
-      return true;
+    case 0x0f: r.frame.cfa_expression = take_expression(c); return true;  // def_cfa_expression
     case 0x12:  // def_cfa_sf
       r.frame.cfa_register = c.uleb();
       r.frame.cfa_offset = c.sleb() * r.code.data_factor;
-      r.frame.cfa_expression = false;
+      r.frame.cfa_expression = {};
       return true;
     case 0x13: r.frame.cfa_offset = c.sleb() * r.code.data_factor; return true;  // def_cfa_offset_sf
     case 0x2e: (void)c.uleb(); return true;                                      // GNU_args_size
@@ -112,7 +116,7 @@ bool run_instruction(Run& r, std::uint8_t op, Cursor& c) noexcept {
   const std::uint8_t low = op & 0x3f;
   switch (op >> 6) {
     case 1: r.place += low * r.code.code_factor; return true;                                // advance_loc
-    case 2: r.set(low, {Rule::at_offset, r.scaled(c.uleb())}); return true;                   // offset
+    case 2: r.set(low, {Rule::at_offset, r.scaled(c.uleb()), {}}); return true;                   // offset
     case 3: r.set(low, low < kRegisters ? r.first.rule[low] : Rule{}); return true;           // restore
     default: break;
   }
@@ -122,14 +126,14 @@ bool run_instruction(Run& r, std::uint8_t op, Cursor& c) noexcept {
     case 0x02: r.place += c.take<std::uint8_t>() * r.code.code_factor; return true;           // advance_loc1
     case 0x03: r.place += c.take<std::uint16_t>() * r.code.code_factor; return true;          // advance_loc2
     case 0x04: r.place += c.take<std::uint32_t>() * r.code.code_factor; return true;          // advance_loc4
-    case 0x05: reg = c.uleb(); r.set(reg, {Rule::at_offset, r.scaled(c.uleb())}); return true;  // offset_extended
+    case 0x05: reg = c.uleb(); r.set(reg, {Rule::at_offset, r.scaled(c.uleb()), {}}); return true;  // offset_extended
     case 0x06: reg = c.uleb(); r.set(reg, reg < kRegisters ? r.first.rule[reg] : Rule{}); return true;  // restore_extended
-    case 0x07: r.set(c.uleb(), {Rule::undefined, 0}); return true;
-    case 0x08: r.set(c.uleb(), {Rule::same, 0}); return true;
-    case 0x09: reg = c.uleb(); r.set(reg, {Rule::in_register, static_cast<std::int64_t>(c.uleb())}); return true;
-    case 0x11: reg = c.uleb(); r.set(reg, {Rule::at_offset, c.sleb() * r.code.data_factor}); return true;  // offset_extended_sf
-    case 0x10:  // expression and val_expression: of registers that the way up rarely needs
-    case 0x16: reg = c.uleb(); r.set(reg, {Rule::unknown, 0}); c.skip(c.uleb()); return true;
+    case 0x07: r.set(c.uleb(), {Rule::undefined, 0, {}}); return true;
+    case 0x08: r.set(c.uleb(), {Rule::same, 0, {}}); return true;
+    case 0x09: reg = c.uleb(); r.set(reg, {Rule::in_register, static_cast<std::int64_t>(c.uleb()), {}}); return true;
+    case 0x11: reg = c.uleb(); r.set(reg, {Rule::at_offset, c.sleb() * r.code.data_factor, {}}); return true;  // offset_extended_sf
+    case 0x10: reg = c.uleb(); r.set(reg, {Rule::at_expression, 0, take_expression(c)}); return true;
+    case 0x16: reg = c.uleb(); r.set(reg, {Rule::is_expression, 0, take_expression(c)}); return true;  // val_expression
     default: return run_stack_instruction(r, op, c);
   }
 }

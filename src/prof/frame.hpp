@@ -7,16 +7,23 @@
 
 namespace longbow::prof {
 
+// A DWARF expression: instructions of a stack machine.
+struct Expression {
+  const std::byte* code;
+  std::size_t bytes;
+};
+
 struct Rule {
-  enum Kind : std::uint8_t { same, undefined, at_offset, in_register, unknown } kind;
+  enum Kind : std::uint8_t { same, undefined, at_offset, in_register, at_expression, is_expression } kind;
   std::int64_t value;
+  Expression expression;
 };
 
 struct Frame {
   Rule rule[kRegisters];
   std::uint64_t cfa_register;
   std::int64_t cfa_offset;
-  bool cfa_expression;  // not evaluated
+  Expression cfa_expression;  // instead of both, if it has code
 };
 
 // An FDE's instructions and what its CIE says of them.
@@ -31,5 +38,11 @@ struct FrameCode {
 bool read_frame_code(const std::byte* file, std::size_t bytes, const std::byte* fde, std::uint64_t address, FrameCode& out) noexcept;
 // Runs it up to an address.
 bool frame_at(FrameCode& code, std::uint64_t at, Frame& out) noexcept;
+
+// Reads a word of a moment's stack.
+bool read_word(const Moment& moment, std::uint64_t address, std::uint64_t& out) noexcept;
+// Evaluates an expression over a moment, with `top` on the stack first. Operations: those that compilers write for realigned
+// frames and linkage stubs.
+bool evaluate(Expression expression, const Moment& moment, std::uint64_t top, std::uint64_t& out) noexcept;
 
 }  // namespace longbow::prof

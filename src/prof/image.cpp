@@ -35,35 +35,37 @@ Headers headers_of(const std::byte* file, std::size_t bytes) noexcept {
   return first == nullptr ? Headers{} : Headers{first, elf->e_phnum};
 }
 
-bool read_word(const Moment& m, std::uint64_t address, std::uint64_t& out) noexcept {
-  const std::uint64_t offset = address - m.stack_at;
-  if (offset > m.stack_bytes || m.stack_bytes - offset < sizeof out) return false;
-  std::memcpy(&out, m.stack + offset, sizeof out);
-  return true;
+// A caller's register by a rule, of which `own` is the callee's.
+bool recover(const Rule& rule, const Moment& m, std::uint64_t cfa, std::uint64_t own, std::uint64_t& out) noexcept {
+  std::uint64_t address = 0;
+  switch (rule.kind) {
+    case Rule::same: out = own; return true;
+    case Rule::at_offset: return read_word(m, cfa + static_cast<std::uint64_t>(rule.value), out);
+    case Rule::in_register:
+      if (rule.value < 0 || rule.value >= kRegisters) return false;
+      out = m.reg[rule.value];
+      return true;
+    case Rule::at_expression: return evaluate(rule.expression, m, cfa, address) && read_word(m, address, out);
+    case Rule::is_expression: return evaluate(rule.expression, m, cfa, out);
+    default: return false;
+  }
 }
 
 // What the caller's registers were, by the rules of its callee's frame.
 bool apply(const Frame& frame, Moment& m) noexcept {
   std::uint64_t cfa = 0;
-  // A linkage stub: it has the return address on top of the stack, but for its last instruction.
-  if (frame.cfa_expression)
-    cfa = m.reg[kStackPointer] + 8;
-  else if (frame.cfa_register < kRegisters)
+  if (frame.cfa_expression.code != nullptr) {
+    if (!evaluate(frame.cfa_expression, m, 0, cfa)) return false;
+  } else if (frame.cfa_register < kRegisters) {
     cfa = m.reg[frame.cfa_register] + static_cast<std::uint64_t>(frame.cfa_offset);
-  else
+  } else {
     return false;
+  }
   if (cfa <= m.reg[kStackPointer]) return false;
   std::uint64_t caller[kRegisters];
   for (int i = 0; i < kRegisters; i++) {
-    const Rule& rule = frame.rule[i];
-    caller[i] = m.reg[i];
-    if (rule.kind == Rule::in_register && rule.value >= 0 && rule.value < kRegisters) caller[i] = m.reg[rule.value];
-    if (rule.kind == Rule::undefined) caller[i] = 0;
-    if (rule.kind == Rule::unknown && i == kCode) return false;
-    if (rule.kind == Rule::at_offset && !read_word(m, cfa + static_cast<std::uint64_t>(rule.value), caller[i])) {
-      if (i == kCode) return false;
-      caller[i] = 0;
-    }
+    // A register whose place is beyond the bytes that we have is as good as undefined.
+    if (!recover(frame.rule[i], m, cfa, m.reg[i], caller[i])) caller[i] = 0;
   }
   if (frame.rule[kCode].kind == Rule::same) return false;
   caller[kStackPointer] = cfa;
