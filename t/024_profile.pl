@@ -125,7 +125,7 @@ stop_work($work, 'TERM');
 $session->quit;
 
 # Without the preload the kernel alone can sample.
-$node->safe_psql('postgres', "ALTER SYSTEM SET shared_preload_libraries = ''");
+set_config($node, 'shared_preload_libraries' => '');
 $node->restart;
 ($work, $pid) = busy($node);
 ($ret, $out, $err) = $node->psql('postgres', "SELECT longbow_profile_cpu($pid, 0.1, 99, 'signal')");

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <numeric>
 #include <vector>
 
 #include "longbow/prof/perf.hpp"
@@ -139,12 +140,14 @@ TEST(Perf, SamplesAndFinds) {
     }
   }
   EXPECT_GE(profile.samples(), 20U);
-  std::pmr::map<std::pmr::string, std::uint64_t> folded(&memory);
+  std::pmr::vector<Folded> folded(&memory);
   fold(profile, space, folded);
   std::uint64_t ours = 0;
+  for (std::size_t i = 1; i < folded.size(); i++) EXPECT_LT(folded[i - 1].stack, folded[i].stack);
   for (const auto& [line, times] : folded)
     if (line.find("Perf_SamplesAndFinds") != std::pmr::string::npos) ours += times;
   EXPECT_GE(ours, 10U);
+  EXPECT_EQ(std::accumulate(folded.begin(), folded.end(), std::uint64_t{0}, [](std::uint64_t n, const Folded& f) { return n + f.samples; }), profile.samples());
 }
 
 #endif

@@ -194,7 +194,7 @@ void put_folded(const Request& request, ReturnSetInfo* result) {
   pg::ContextResource memory(CurrentMemoryContext, pg::MemoryKind::other);
   Session s(request, &memory);
   sample(s);
-  std::pmr::map<std::pmr::string, std::uint64_t> lines(&memory);
+  std::pmr::vector<prof::Folded> lines(&memory);
   prof::fold(s.profile, s.space, lines);
   pg::call([&] {
     for (const auto& [line, times] : lines) {

@@ -1,11 +1,15 @@
 // Counting of stacks, and pprof's format.
 #include "longbow/prof/profile.hpp"
 
+#include <algorithm>
+
 namespace longbow::prof {
 
 void Profile::add(const Stack& stack, std::uint64_t times) {
   if (stack.empty() || times == 0) return;
-  stacks_.try_emplace(stack, 0).first->second += times;
+  auto place = std::lower_bound(stacks_.begin(), stacks_.end(), stack, [](const Sampled& s, const Stack& other) { return s.stack < other; });
+  if (place == stacks_.end() || place->stack != stack) place = stacks_.insert(place, Sampled{Stack(stack, memory_), 0});
+  place->times += times;
   samples_ += times;
 }
 

@@ -1,6 +1,4 @@
 // Names of C++ functions without what makes them long. (The runtime's demangler allocates by malloc.)
-#include <charconv>
-
 #include "longbow/prof/image.hpp"
 
 namespace longbow::prof {
@@ -9,11 +7,12 @@ namespace {
 
 // Takes one <length><name>; empty if there is none.
 std::string_view take_name(std::string_view& rest) {
-  std::size_t length = 0;
-  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), length);
-  if (error != std::errc{} || length > static_cast<std::size_t>(rest.data() + rest.size() - end)) return {};
-  const std::string_view name(end, length);
-  rest.remove_prefix(static_cast<std::size_t>(end - rest.data()) + length);
+  std::size_t length = 0, digits = 0;
+  while (digits < 6 && digits < rest.size() && rest[digits] >= '0' && rest[digits] <= '9')
+    length = length * 10 + static_cast<std::size_t>(rest[digits++] - '0');
+  if (digits == 0 || length > rest.size() - digits) return {};
+  const std::string_view name = rest.substr(digits, length);
+  rest.remove_prefix(digits + length);
   return name;
 }
 

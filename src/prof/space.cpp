@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 
 namespace longbow::prof {
@@ -17,8 +16,14 @@ constexpr std::size_t kMostFrames = 128;
 // Takes a hexadecimal number and the character after it.
 std::uint64_t take_hex(std::string_view& rest) {
   std::uint64_t value = 0;
-  const char* end = std::from_chars(rest.data(), rest.data() + rest.size(), value, 16).ptr;
-  rest.remove_prefix(std::min(rest.size(), static_cast<std::size_t>(end - rest.data()) + 1));
+  std::size_t i = 0;
+  for (; i < rest.size(); i++) {
+    const char c = rest[i];
+    const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    if (digit < 0) break;
+    value = value << 4 | static_cast<unsigned>(digit);
+  }
+  rest.remove_prefix(std::min(rest.size(), i + 1));
   return value;
 }
 
@@ -92,36 +97,46 @@ void Space::unwind(Moment moment, Stack& out) {
   }
 }
 
-std::string_view Space::name(std::uint64_t address) {
-  const auto [found, fresh] = names_.try_emplace(address);
-  std::pmr::string& out = found->second;
-  if (!fresh) return out;
+void Space::find_name(std::uint64_t address, std::pmr::string& out) {
   const Place* place = place_of(address);
   if (place == nullptr) {
     out = "[unknown]";
-    return out;
+    return;
   }
   File& file = *place->file;
   const std::string_view function = file.open ? file.image.function_at(in_file(*place, address)) : std::string_view();
-  if (!function.empty()) {
+  if (!function.empty())
     append_readable(function, out);
-    return out;
-  }
-  const std::size_t slash = file.path.rfind('/');
-  out.append("[").append(file.path, slash + 1).append("]");
-  return out;
+  else
+    out.append("[").append(file.path, file.path.rfind('/') + 1).append("]");
 }
 
-void fold(const Profile& profile, Space& space, std::pmr::map<std::pmr::string, std::uint64_t>& out) {
-  std::pmr::string line(out.get_allocator().resource());
-  for (const auto& [stack, times] : profile.stacks()) {
-    line.clear();
-    for (std::size_t i = stack.size(); i-- > 0;) {
-      line.append(space.name(i == 0 ? stack[0] : stack[i] - 1));
-      if (i > 0) line.append(";");
-    }
-    out.try_emplace(line, 0).first->second += times;
+std::string_view Space::name(std::uint64_t address) {
+  auto place = std::lower_bound(names_.begin(), names_.end(), address, [](const Name& n, std::uint64_t a) { return n.address < a; });
+  if (place == names_.end() || place->address != address) {
+    place = names_.insert(place, Name{address, std::pmr::string(memory_)});
+    find_name(address, place->text);
   }
+  return place->text;
+}
+
+void fold(const Profile& profile, Space& space, std::pmr::vector<Folded>& out) {
+  for (const auto& [stack, times] : profile.stacks()) {
+    Folded& line = out.emplace_back(Folded{std::pmr::string(out.get_allocator().resource()), times});
+    for (std::size_t i = stack.size(); i-- > 0;) {
+      line.stack.append(space.name(i == 0 ? stack[0] : stack[i] - 1));
+      if (i > 0) line.stack.append(";");
+    }
+  }
+  std::sort(out.begin(), out.end(), [](const Folded& a, const Folded& b) { return a.stack < b.stack; });
+  std::size_t kept = 0;
+  for (std::size_t i = 1; i < out.size(); i++) {
+    if (out[i].stack == out[kept].stack)
+      out[kept].samples += out[i].samples;
+    else if (++kept != i)
+      out[kept] = std::move(out[i]);
+  }
+  if (!out.empty()) out.erase(out.begin() + static_cast<std::ptrdiff_t>(kept) + 1, out.end());
 }
 
 }  // namespace longbow::prof

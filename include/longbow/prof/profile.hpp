@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory_resource>
 #include <string>
 #include <string_view>
@@ -16,20 +15,27 @@ namespace longbow::prof {
 // Addresses of one moment, innermost first; those of callers are return addresses.
 using Stack = std::pmr::vector<std::uint64_t>;
 
+struct Sampled {
+  Stack stack;
+  std::uint64_t times;
+};
+
 class Profile {
  public:
-  explicit Profile(std::pmr::memory_resource* memory) : stacks_(memory) {}
+  explicit Profile(std::pmr::memory_resource* memory) : memory_(memory), stacks_(memory) {}
 
   // Counts a stack `times` times; an empty one is not counted.
   void add(const Stack& stack, std::uint64_t times);
   [[nodiscard]] std::uint64_t samples() const noexcept { return samples_; }
-  [[nodiscard]] const std::pmr::map<Stack, std::uint64_t>& stacks() const noexcept { return stacks_; }
+  // In the order of their addresses, each once.
+  [[nodiscard]] const std::pmr::vector<Sampled>& stacks() const noexcept { return stacks_; }
 
   // Appends the profile in pprof's format; `period` is the time between two samples in microseconds.
   void write_pprof(std::uint64_t period, std::string_view maps, std::pmr::string& out) const;
 
  private:
-  std::pmr::map<Stack, std::uint64_t> stacks_;
+  std::pmr::memory_resource* memory_;
+  std::pmr::vector<Sampled> stacks_;
   std::uint64_t samples_ = 0;
 };
 

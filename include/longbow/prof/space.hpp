@@ -18,7 +18,7 @@ class Space {
   [[nodiscard]] std::string_view maps() const noexcept { return text_; }
   // The stack of a moment, innermost address first; at most 128 frames.
   void unwind(Moment moment, Stack& out);
-  // The name of the function at an address; a file's name and an offset where it has none for it.
+  // The name of the function at an address, or its file's in brackets where the file names none. Holds until the next call.
   std::string_view name(std::uint64_t address);
 
  private:
@@ -32,6 +32,11 @@ class Space {
     std::uint64_t start, end, offset;
     File* file;
   };
+  struct Name {
+    std::uint64_t address;
+    std::pmr::string text;
+  };
+  void find_name(std::uint64_t address, std::pmr::string& out);
   void parse_line(std::string_view line);
   File* file_of(std::string_view path);
   [[nodiscard]] const Place* place_of(std::uint64_t address) const noexcept;
@@ -44,10 +49,16 @@ class Space {
   std::pmr::string text_;
   std::pmr::vector<Place> places_;  // executable ones, by address
   std::pmr::list<File> files_;
-  std::pmr::map<std::uint64_t, std::pmr::string> names_;
+  std::pmr::vector<Name> names_;  // by address
 };
 
-// Adds up stacks by the names of their functions, outermost first, separated by semicolons: what flame graphs are drawn from.
-void fold(const Profile& profile, Space& space, std::pmr::map<std::pmr::string, std::uint64_t>& out);
+// A stack by the names of its functions, outermost first, separated by semicolons: what flame graphs are drawn from.
+struct Folded {
+  std::pmr::string stack;
+  std::uint64_t samples;
+};
+
+// Adds up a profile's stacks by names.
+void fold(const Profile& profile, Space& space, std::pmr::vector<Folded>& out);
 
 }  // namespace longbow::prof
