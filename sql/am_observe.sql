@@ -127,6 +127,15 @@ SAVEPOINT s;
 SELECT run('SELECT id FROM t WHERE 1 / (id - id) = 1 ORDER BY v <-> ''[1,2,3,4]''');
 ROLLBACK TO s;
 SELECT count(*) FROM longbow_stat_activity WHERE pid = pg_backend_pid();
+-- Several may be open, and end in any order.
+DECLARE a CURSOR FOR SELECT id FROM t ORDER BY v <-> '[4,3,2,1]';
+DECLARE b CURSOR FOR SELECT id FROM s ORDER BY v <-> '[4,3]';
+MOVE a;
+MOVE b;
+CLOSE a;
+SELECT count(*) = :'preloaded'::bool::int AS shown FROM longbow_stat_activity WHERE pid = pg_backend_pid() AND phase = 'scan';
+CLOSE b;
+SELECT count(*) FROM longbow_stat_activity WHERE pid = pg_backend_pid();
 COMMIT;
 SELECT count(*) FROM longbow_stat_activity WHERE pid = pg_backend_pid();
 SELECT note IS NOT NULL AND pauses IS NULL = NOT :'preloaded' OR note IS NULL AND :'preloaded' AS said FROM longbow_stat_gc;

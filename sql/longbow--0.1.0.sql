@@ -1455,7 +1455,7 @@ COMMENT ON COLUMN longbow_stat_activity.index_oid IS 'index that it works on';
 COMMENT ON COLUMN longbow_stat_activity.index IS 'its name, if it is one of this database';
 COMMENT ON COLUMN longbow_stat_activity.since IS 'when the phase began';
 COMMENT ON COLUMN longbow_stat_activity.waits_for IS
-  'LongbowWalRoom (room in the side WAL''s buffer), LongbowWalSync (side WAL on disk), LongbowMergeLock, LongbowStructureLock, LongbowIdle, or PostgreSQL''s wait event, among them the lightweight locks LongbowDeltaTable, LongbowDeltaAppend and LongbowDeltaChunks';
+  'LongbowWalRoom (room in the side WAL''s buffer), LongbowWalSync (side WAL on disk), LongbowMergeLock, LongbowStructureLock, LongbowBuildWrite (pages of a new index), LongbowIdle, or PostgreSQL''s wait event, among them the lightweight locks LongbowDeltaTable, LongbowDeltaAppend and LongbowDeltaChunks';
 COMMENT ON COLUMN longbow_stat_activity.wait_event_type IS 'as in pg_stat_activity';
 COMMENT ON COLUMN longbow_stat_activity.state IS 'as in pg_stat_activity';
 COMMENT ON COLUMN longbow_stat_activity.note IS 'why there is nothing to show, or not all';

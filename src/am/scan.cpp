@@ -38,7 +38,6 @@ struct ScanState {
   pg::IndexEntry* counters;  // nullptr if it has none
   ScanReport report;         // of the searches that have ended
   std::uint64_t returned;    // rows of the search that goes on
-  pg::Doing before;          // what the session did when it began
 };
 
 ScanState* state_of(IndexScanDesc scan) { return static_cast<ScanState*>(scan->opaque); }
@@ -93,7 +92,7 @@ void finish_search(IndexScanDesc scan) {
   s->returned = 0;
   s->started = false;
   s->search = nullptr;
-  pg::end_activity(s->before);
+  pg::end_search_activity();
 }
 
 void start(IndexScanDesc scan) {
@@ -127,7 +126,7 @@ void start(IndexScanDesc scan) {
   pg::call([&] {
     s->counters = pg::index_entry(scan->indexRelation);
     pg::note_index(s->counters, scan->indexRelation, space->meta.incarnation, space->meta.leaves);
-    s->before = pg::begin_activity(pg::Phase::scan, RelationGetRelid(scan->indexRelation));
+    pg::begin_search_activity(RelationGetRelid(scan->indexRelation));
   });
   s->started = true;
 }

@@ -17,6 +17,8 @@ namespace {
 
 ActivitySlot* mine;  // this process's slot, once it has one
 Doing current, settled;
+int searches;           // that are open
+Doing before_searches;  // what the process did when the first of them began
 std::uint32_t wait_events[kWaits];  // 0: not asked for yet
 
 void publish() noexcept {
@@ -51,6 +53,7 @@ void attach() {
 }
 
 void return_to_settled() noexcept {
+  searches = 0;
   if (mine == nullptr) return;
   mine->wait.store(0, std::memory_order_relaxed);
   if (current.phase == settled.phase) return;
@@ -76,7 +79,7 @@ const char* phase_name(Phase phase) noexcept {
 
 const char* wait_name(Wait wait) noexcept {
   constexpr const char* kNames[kWaits] = {"none",           "LongbowWalRoom",       "LongbowWalSync",
-                                          "LongbowMergeLock", "LongbowStructureLock", "LongbowIdle"};
+                                          "LongbowMergeLock", "LongbowStructureLock", "LongbowBuildWrite", "LongbowIdle"};
   return kNames[static_cast<int>(wait)];
 }
 
@@ -93,6 +96,15 @@ void end_activity(const Doing& before) noexcept {
   if (mine == nullptr) return;
   current = before;
   publish();
+}
+
+void begin_search_activity(Oid index) {
+  const Doing before = begin_activity(Phase::scan, index);
+  if (searches++ == 0) before_searches = before;
+}
+
+void end_search_activity() noexcept {
+  if (searches > 0 && --searches == 0) end_activity(before_searches);
 }
 
 void settle(Phase phase) {

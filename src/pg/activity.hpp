@@ -18,8 +18,8 @@ inline constexpr int kPhases = 11;
 const char* phase_name(Phase phase) noexcept;
 
 // What a process may wait for in longbow.
-enum class Wait : std::uint8_t { none, log_room, log_sync, merge_lock, structure_lock, idle };
-inline constexpr int kWaits = 6;
+enum class Wait : std::uint8_t { none, log_room, log_sync, merge_lock, structure_lock, build_write, idle };
+inline constexpr int kWaits = 7;
 const char* wait_name(Wait wait) noexcept;
 
 struct alignas(64) ActivitySlot {
@@ -41,6 +41,9 @@ struct Doing {
 // Notes that this process begins something, and returns what it did before.
 Doing begin_activity(Phase phase, Oid index = InvalidOid);
 void end_activity(const Doing& before) noexcept;
+// The same for searches, of which several may be open and end in any order: the slot shows the latest begun until all have ended.
+void begin_search_activity(Oid index);
+void end_search_activity() noexcept;
 // What the process does when it does nothing else.
 void settle(Phase phase);
 

@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "longbow/base/error.hpp"
+#include "pg/activity.hpp"
 #include "pg/page_hole.hpp"
 #include "pg/settings.hpp"
 
@@ -115,7 +116,9 @@ BlockNumber BulkStore::finish() {
   instr_time from, now;
   INSTR_TIME_SET_CURRENT(from);
   const BlockNumber blocks = writer_->pages();
+  note_wait(Wait::build_write);
   writer_->finish();
+  note_wait(Wait::none);
   const bool by_ring = ring_.has_value();
   const bool registered = by_ring && ring_->registered();
   if (by_ring && !ring_->direct()) reason_ = BuildReason::no_direct;
@@ -151,7 +154,9 @@ tree::PageHandle BulkStore::allocate() {
   if (block % kChunkPages != 0) return {writer_->add(), block, 0};
   instr_time from, now;
   INSTR_TIME_SET_CURRENT(from);
+  note_wait(Wait::build_write);
   std::uint8_t* page = writer_->add();
+  note_wait(Wait::none);
   INSTR_TIME_SET_CURRENT(now);
   INSTR_TIME_ACCUM_DIFF(waited_, now, from);
   return {page, block, 0};
