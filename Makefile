@@ -3,7 +3,7 @@ EXTENSION = longbow longbow_compat longbow_pgvector
 MODULE_big = longbow
 DATA = sql/longbow--0.1.0.sql sql/longbow_compat--0.1.0.sql sql/longbow_pgvector--0.1.0.sql
 
-PURE_FLOORS = base mem simd format stats quant tree wal io
+PURE_FLOORS = base mem simd format stats quant tree wal io prof
 GLUE_FLOORS = pg types am
 PURE_SRCS = $(sort $(wildcard $(PURE_FLOORS:%=src/%/*.cpp)))
 GLUE_SRCS = $(sort $(wildcard $(GLUE_FLOORS:%=src/%/*.cpp))) src/module.cpp

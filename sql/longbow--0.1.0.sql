@@ -1500,6 +1500,193 @@ REVOKE EXECUTE ON FUNCTION longbow_wal_dump(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION longbow_wal_dump(bigint) IS
   'records of one segment of the side WAL (files under longbow/wal in the data directory, named by the segment''s number in hexadecimal); the last row says why there are no more; superuser only';
 
+CREATE FUNCTION longbow_profile_cpu(pid integer, seconds float8 DEFAULT 10, hz integer DEFAULT 99, method text DEFAULT 'auto') RETURNS bytea
+  AS 'MODULE_PATHNAME', 'longbow_profile_cpu' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+REVOKE EXECUTE ON FUNCTION longbow_profile_cpu(integer, float8, integer, text) FROM PUBLIC;
+COMMENT ON FUNCTION longbow_profile_cpu(integer, float8, integer, text) IS
+  'samples the stacks of another server process for some seconds (to 3600), hz times (1 to 1000) a second of its processor time; a CPU profile in pprof''s format, which google-pprof reads; method perf asks the kernel (perf_event_open), signal the process itself (needs shared_preload_libraries = ''longbow''), auto the first that works; superuser only; x86-64';
+
+CREATE FUNCTION longbow_profile_cpu_folded(pid integer, seconds float8 DEFAULT 10, hz integer DEFAULT 99, method text DEFAULT 'auto',
+    OUT stack text, OUT samples bigint) RETURNS SETOF record
+  AS 'MODULE_PATHNAME', 'longbow_profile_cpu_folded' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+REVOKE EXECUTE ON FUNCTION longbow_profile_cpu_folded(integer, float8, integer, text) FROM PUBLIC;
+COMMENT ON FUNCTION longbow_profile_cpu_folded(integer, float8, integer, text) IS
+  'the same as folded stacks, from which flame graphs are drawn: functions from the outermost in, separated by semicolons, and how often; [file] where the file''s symbols name no function';
+
+CREATE FUNCTION longbow_profile_memory(OUT source text, OUT name text, OUT size_class text, OUT number bigint, OUT used_bytes bigint,
+    OUT most_bytes bigint) RETURNS SETOF record
+  LANGUAGE sql VOLATILE PARALLEL RESTRICTED
+BEGIN ATOMIC
+  SELECT 'arenas', m.kind, m.size_class, m.allocations, m.live_bytes, m.peak_bytes FROM longbow_stat_memory m WHERE m.allocations > 0 OR m.live_bytes > 0
+  UNION ALL
+  SELECT 'contexts', c.name, c.class, count(*), sum(c.used_bytes)::bigint, sum(c.total_bytes)::bigint
+  FROM (SELECT v.name, v.used_bytes, v.total_bytes,
+               CASE WHEN v.total_bytes < 64 THEN 'tiny' WHEN v.total_bytes < 256 THEN 'small' WHEN v.total_bytes < 1024 THEN 'medium'
+                    WHEN v.total_bytes <= 65536 THEN 'large' ELSE 'huge' END AS class
+        FROM pg_backend_memory_contexts v) c
+  GROUP BY c.name, c.class
+  UNION ALL
+  SELECT 'shared memory', s.name, 'huge', 1, s.size, s.allocated_size FROM pg_shmem_allocations s WHERE s.name LIKE 'longbow %'
+  ORDER BY 1, 5 DESC;
+END;
+REVOKE EXECUTE ON FUNCTION longbow_profile_memory() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION longbow_profile_memory() TO pg_monitor;
+COMMENT ON FUNCTION longbow_profile_memory() IS
+  'where memory is. arenas: C++ memory of all processes (longbow_stat_memory) by kind of work and size of an allocation: allocations, bytes live, the most in one process; contexts: PostgreSQL''s memory contexts of this session by name and size of a context: contexts, bytes used, bytes held; shared memory: longbow''s parts. Size classes: tiny below 64 bytes, small below 256, medium below 1024, large to 65536, huge above';
+
+-- == diagnosis ==
+
+CREATE FUNCTION longbow_diagnose_server(OUT symptom text, OUT evidence text, OUT severity text, OUT remedy text) RETURNS SETOF record
+  LANGUAGE sql VOLATILE PARALLEL UNSAFE
+BEGIN ATOMIC
+  WITH g AS MATERIALIZED (SELECT v.*, extract(epoch FROM clock_timestamp() - v.counted_since)::float8 AS seconds FROM longbow_stat_gc v),
+  s AS MATERIALIZED (SELECT * FROM longbow_stat_storage),
+  a AS MATERIALIZED (SELECT * FROM longbow_stat_activity WHERE phase IS NOT NULL),
+  m AS (SELECT sum(v.live_bytes)::bigint AS live,
+               8 * 1048576 + (SELECT count(*) FROM a) * (pg_size_bytes(current_setting('work_mem')) + 1048576) AS usual
+        FROM longbow_stat_memory v WHERE v.kind <> 'build')
+  SELECT 'not judged', format('%s: no GC pressure by pauses, delta too small, I/O bottleneck, io_uring not effective, async lag, lock contention', g.note),
+         'info', 'SET shared_preload_libraries = ''longbow'' in postgresql.conf and restart'
+  FROM g WHERE g.note IS NOT NULL
+  UNION ALL
+  SELECT 'GC pressure', format('%s flushes put their rows into the tree themselves: %s s since %s, p99 %s ms', g.pauses,
+                               round(g.pause_seconds_total::numeric, 3), date_trunc('second', g.counted_since), round(g.pause_p99_ms::numeric, 1)),
+         CASE WHEN g.pause_seconds_total > 0.02 * g.seconds THEN 'critical' ELSE 'warning' END,
+         'larger statements; a larger longbow.delta_memory; for a load, build the index afterwards'
+  FROM g WHERE g.pause_seconds_total > 0.001 * g.seconds
+  UNION ALL
+  SELECT 'GC pressure', 'no process was left for a merge worker', 'critical',
+         format('raise max_worker_processes (%s) and restart', current_setting('max_worker_processes'))
+  FROM g WHERE g.worker_slot_missing
+  UNION ALL
+  SELECT 'delta too small', format('%s of %s in use, full %s times since %s', pg_size_pretty(g.delta_bytes_used), pg_size_pretty(g.delta_bytes),
+                                   g.pauses, date_trunc('second', g.counted_since)),
+         CASE WHEN g.pauses > 0 THEN 'warning' ELSE 'info' END,
+         'raise longbow.delta_memory (row delta of longbow_sizing(index)) and restart'
+  FROM g WHERE g.pauses > 0 OR g.delta_bytes_used > 0.9 * g.delta_bytes
+  UNION ALL
+  SELECT 'I/O bottleneck', format('commits waited for the side WAL: median %s ms, p99 %s ms', round((s.latency_p50_us / 1000)::numeric, 1),
+                                  round((s.latency_p99_us / 1000)::numeric, 1)),
+         'warning', 'more rows a transaction; longbow.storage_async_fsync = on; a disk that is not shared'
+  FROM s WHERE s.records >= 20 AND (s.latency_p50_us > 5000 OR s.latency_p99_us > 100000)
+  UNION ALL
+  SELECT 'I/O bottleneck', format('%s of %s records of the side WAL were left out, since its buffer stayed full', s.no_space, s.records + s.no_space),
+         'warning', 'the side WAL''s disk is slower than the inserts: longbow.storage_wal = off, or another disk'
+  FROM s WHERE s.no_space > 0.01 * s.records
+  UNION ALL
+  SELECT 'I/O bottleneck', format('%s of %s active sessions wait for reads or writes now', p.waiting, p.active), 'warning',
+         'reads: memory (longbow_sizing(index)); writes: more rows a transaction, commit_delay'
+  FROM (SELECT count(*) FILTER (WHERE v.wait_event_type = 'IO' OR v.wait_event IN ('WALWrite', 'LongbowWalSync', 'LongbowWalRoom')) AS waiting,
+               count(*) AS active FROM pg_stat_activity v WHERE v.state = 'active' AND v.pid <> pg_backend_pid()) p
+  WHERE p.waiting >= 4 AND 2 * p.waiting > p.active
+  UNION ALL
+  SELECT 'io_uring not effective', format('the side WAL works by %s: %s', s.effective, coalesce(s.reason, s.last_error)),
+         CASE s.effective WHEN 'none' THEN 'critical' ELSE 'info' END,
+         'let kernel and container permit io_uring (kernel.io_uring_disabled, seccomp), or set longbow.storage_use_iouring = off'
+  FROM s, g WHERE g.note IS NULL AND s.requested = 'io_uring' AND s.effective IS DISTINCT FROM s.requested
+  UNION ALL
+  SELECT 'async lag', format('%s of the side WAL are not on disk; written every %s', pg_size_pretty(s.lag_bytes),
+                             current_setting('longbow.wal_flush_interval', true)),
+         'info', 'a shorter longbow.wal_flush_interval; after a crash these rows are read from the table, none is lost'
+  FROM s WHERE s.lag_bytes > 2 * 1048576 AND current_setting('longbow.storage_async_fsync', true) = 'on'
+  UNION ALL
+  SELECT 'memory growth', format('%s live in longbow, where %s are usual for the processes in it; the most: %s', pg_size_pretty(m.live), pg_size_pretty(m.usual),
+                                 (SELECT format('%s %s', v.kind, v.size_class) FROM longbow_stat_memory v WHERE v.kind <> 'build' ORDER BY v.live_bytes DESC LIMIT 1)),
+         'warning', 'end open cursors (longbow_stat_activity) and a lower work_mem; if nothing runs, report longbow_profile_memory()'
+  FROM m WHERE m.live > m.usual
+  UNION ALL
+  SELECT 'lock contention', format('%s processes wait for %s, the longest in its phase for %s', count(*), a.waits_for, max(clock_timestamp() - a.since)),
+         'warning', CASE WHEN a.waits_for IN ('LongbowMergeLock', 'LongbowStructureLock') THEN 'merge, VACUUM and longbow_check() of an index take turns: fewer at a time'
+                         ELSE 'larger statements; hash partitions, each of which has its own locks; a larger longbow.delta_memory' END
+  FROM a WHERE a.waits_for IN ('LongbowDeltaAppend', 'LongbowDeltaChunks', 'LongbowDeltaTable', 'LongbowMergeLock', 'LongbowStructureLock')
+  GROUP BY a.waits_for HAVING count(*) >= 3 OR max(clock_timestamp() - a.since) > interval '1 s';
+END;
+COMMENT ON FUNCTION longbow_diagnose_server() IS 'what of longbow_diagnose() concerns the whole server';
+
+CREATE FUNCTION longbow_diagnose_indexes(OUT symptom text, OUT evidence text, OUT severity text, OUT remedy text) RETURNS SETOF record
+  LANGUAGE sql VOLATILE PARALLEL UNSAFE
+BEGIN ATOMIC
+  WITH i AS MATERIALIZED (
+    SELECT v.*, format('%I.%I', v.schema, v.index) AS name, x.indisvalid, t.reltoastrelid, t.reltuples, st.seq_tup_read / greatest(t.reltuples, v.rows, 1) AS passes,
+           greatest(10000, 0.02 * v.rows) * coalesce(nullif(current_setting('longbow.gc_percent', true)::integer, -1), 100) / 100 AS merge_at,
+           coalesce(v.rows_rechecked, v.rows_returned) / nullif(v.scans, 0) AS fetched,
+           CASE WHEN a.attstorage <> 'p' THEN v.dims * CASE y.typname WHEN 'vector' THEN 4 WHEN 'halfvec' THEN 2 ELSE 0 END END AS value_bytes
+    FROM longbow_stat_index v
+    JOIN pg_namespace n ON n.nspname = v.schema
+    JOIN pg_class c ON c.relname = v.index AND c.relnamespace = n.oid
+    JOIN pg_index x ON x.indexrelid = c.oid
+    JOIN pg_class t ON t.oid = x.indrelid
+    LEFT JOIN pg_stat_all_tables st ON st.relid = t.oid
+    LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = x.indkey[0] AND a.attnum > 0
+    LEFT JOIN pg_type y ON y.oid = a.atttypid)
+  SELECT 'GC pressure', format('%s: %s rows are pending, merges start at %s', i.name, i.pending, round(i.merge_at)), 'warning',
+         CASE WHEN current_setting('longbow.gc_percent', true) = '-1' THEN 'longbow.gc_percent is -1: set it to 100, or call longbow_merge()'
+              WHEN current_setting('longbow.workers', true) = '0' THEN 'longbow.workers is 0: set it to 2, or call longbow_merge()'
+              ELSE 'longbow_merge(); larger statements; a lower longbow.gc_percent; more longbow.workers' END
+  FROM i WHERE i.pending > 2 * i.merge_at
+  UNION ALL
+  SELECT 'drifted centroids',
+         format('%s: %s', i.name, CASE WHEN i.drift > 0.1 THEN format('drift %s: rows lie off the centroids of their leaves (a new index has about 0.01)', round(i.drift::numeric, 2))
+                                       ELSE format('%s leaves that came from splits alone, never from a training', i.leaves) END),
+         CASE WHEN i.drift > 0.1 THEN 'warning' ELSE 'info' END, format('REINDEX INDEX CONCURRENTLY %s', i.name)
+  FROM i WHERE i.drift > 0.1 OR (i.last_trained IS NULL AND i.leaves >= 50)
+  UNION ALL
+  SELECT 'low recall', format('%s: %s rows, and its effort is not calibrated', i.name, i.rows), 'warning', format('REINDEX INDEX CONCURRENTLY %s', i.name)
+  FROM i WHERE i.calibration_queries = 0 AND i.rows - i.plain_rows >= 10000
+  UNION ALL
+  SELECT 'planner not using an index',
+         format('%s: %s searches, while its table was read from end to end %s times%s', i.name, coalesce(i.scans, 0), round(i.passes),
+                CASE WHEN NOT i.indisvalid THEN ', and it is not valid' WHEN i.reltuples < 0 THEN ', never analyzed' ELSE '' END),
+         CASE WHEN i.indisvalid THEN 'info' ELSE 'critical' END,
+         CASE WHEN i.indisvalid THEN 'ORDER BY the operator of its class on the column, ascending, with LIMIT; ANALYZE; enable_indexscan = on'
+              ELSE format('REINDEX INDEX CONCURRENTLY %s', i.name) END
+  FROM i WHERE NOT i.indisvalid OR (i.passes >= 10 AND coalesce(i.scans, 0) < i.passes AND i.rows >= 1000)
+  UNION ALL
+  SELECT 'toasted recheck cost', format('%s: a search reads %s rows of %s bytes from the TOAST table (%s)', i.name, round(i.fetched), i.value_bytes,
+                                        pg_size_pretty(pg_relation_size(i.reltoastrelid))),
+         CASE WHEN pg_relation_size(i.reltoastrelid) > pg_size_bytes(current_setting('shared_buffers')) THEN 'warning' ELSE 'info' END,
+         'halfvec; SET STORAGE PLAIN where a value fits a page (8 kB), then VACUUM FULL; shared_buffers for table and TOAST'
+  FROM i WHERE i.value_bytes > 2000 AND i.scans >= 10 AND i.fetched >= 1 AND i.reltoastrelid <> 0 AND pg_relation_size(i.reltoastrelid) > 0;
+END;
+COMMENT ON FUNCTION longbow_diagnose_indexes() IS 'what of longbow_diagnose() concerns the indexes of this database';
+
+CREATE FUNCTION longbow_diagnose_recall(recall_samples integer, recall_rows bigint,
+    OUT symptom text, OUT evidence text, OUT severity text, OUT remedy text) RETURNS SETOF record
+  LANGUAGE sql VOLATILE PARALLEL UNSAFE
+BEGIN ATOMIC
+  WITH i AS MATERIALIZED (
+    SELECT c.oid, format('%I.%I', v.schema, v.index) AS name
+    FROM longbow_stat_index v
+    JOIN pg_namespace n ON n.nspname = v.schema
+    JOIN pg_class c ON c.relname = v.index AND c.relnamespace = n.oid AND c.relpersistence <> 't'
+    JOIN pg_index x ON x.indexrelid = c.oid AND x.indisvalid
+    WHERE recall_samples > 0 AND v.rows + v.pending BETWEEN 1000 AND recall_rows AND pg_has_role(c.relowner, 'USAGE'))
+  SELECT 'low recall', format('%s: %s of the 10 nearest are found (%s to %s; %s of its own rows as queries), the target is %s', i.name, round(r.recall::numeric, 2),
+                              round(r.low::numeric, 2), round(r.high::numeric, 2), r.queries, current_setting('longbow.target_recall', true)),
+         CASE WHEN r.high < 0.5 THEN 'critical' ELSE 'warning' END,
+         CASE WHEN current_setting('longbow.probes', true) <> '0' THEN format('longbow.probes is %s: set it to 0', current_setting('longbow.probes', true))
+              ELSE format('REINDEX INDEX CONCURRENTLY %s; a higher longbow.target_recall', i.name) END
+  FROM i, LATERAL longbow_recall(i.oid::regclass, 10, recall_samples) r
+  WHERE r.high < coalesce(current_setting('longbow.target_recall', true), '0.95')::float8 - 0.02;
+END;
+COMMENT ON FUNCTION longbow_diagnose_recall(integer, bigint) IS 'what of longbow_diagnose() is measured by searches';
+
+CREATE FUNCTION longbow_diagnose(recall_samples integer DEFAULT 20, recall_rows bigint DEFAULT 100000,
+    OUT symptom text, OUT evidence text, OUT severity text, OUT remedy text) RETURNS SETOF record
+  LANGUAGE sql VOLATILE PARALLEL UNSAFE
+BEGIN ATOMIC
+  SELECT d.symptom, d.evidence, d.severity, d.remedy
+  FROM (SELECT * FROM longbow_diagnose_server() UNION ALL SELECT * FROM longbow_diagnose_indexes()
+        UNION ALL SELECT * FROM longbow_diagnose_recall(recall_samples, recall_rows)) d
+  ORDER BY array_position(ARRAY['critical', 'warning', 'info'], d.severity), d.symptom, d.evidence;
+END;
+REVOKE EXECUTE ON FUNCTION longbow_diagnose_server(), longbow_diagnose_indexes(), longbow_diagnose_recall(integer, bigint),
+  longbow_diagnose(integer, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION longbow_diagnose_server(), longbow_diagnose_indexes(), longbow_diagnose_recall(integer, bigint),
+  longbow_diagnose(integer, bigint) TO pg_monitor;
+COMMENT ON FUNCTION longbow_diagnose(integer, bigint) IS
+  'what is wrong, or costs more than it need: one row a symptom, with its evidence, severity (critical, warning, info) and remedy; none where all is well. GC pressure, delta too small, I/O bottleneck, io_uring not effective, async lag, memory growth and lock contention of the server (counters since longbow_stat_reset(), waits as they are now); drifted centroids, low recall, planner not using an index and toasted recheck cost of this database''s indexes. Recall is measured with recall_samples rows (0: not) on indexes of the caller''s of 1,000 to recall_rows rows, one sequential pass each; a row says what cannot be judged without shared_preload_libraries';
+
 -- == what monitoring may look at ==
 
 GRANT SELECT ON longbow_stat_simd, longbow_stat_index, longbow_stat_storage, longbow_stat_gc, longbow_stat_memory, longbow_stat_activity

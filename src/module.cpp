@@ -7,6 +7,7 @@
 #include "pg/activity.hpp"
 #include "pg/boundary.hpp"
 #include "pg/memory_stats.hpp"
+#include "pg/sampler.hpp"
 #include "pg/settings.hpp"
 #include "pg/shared.hpp"
 
@@ -22,6 +23,7 @@ extern "C" void _PG_init(void) {
     longbow::pg::define_settings();
     if (process_shared_preload_libraries_in_progress) {
       longbow::pg::request_shared_memory();
+      longbow::pg::register_sampler();
       if (!IsBinaryUpgrade) {
         longbow::am::register_launcher();
         longbow::am::register_metrics_server();

@@ -129,7 +129,7 @@ is($node->safe_psql('postgres', "SELECT phase, waits_for, wait_event_type FROM l
 	'launcher|LongbowIdle|Extension', 'the launcher waits');
 $session->quit;
 # The lightweight locks have names of their own.
-is($node->safe_psql('postgres', "SELECT count(*) FROM pg_shmem_allocations WHERE name LIKE 'longbow %'"), '5', 'shared memory has names');
+is($node->safe_psql('postgres', "SELECT count(*) FROM pg_shmem_allocations WHERE name LIKE 'longbow %'"), '6', 'shared memory has names');
 
 # docs/monitoring.md names every column, in its view's section.
 my %section = map { /^(longbow_stat_\w+)/ ? ($1 => $_) : () } split /^### /m, slurp_file('docs/monitoring.md');
@@ -147,6 +147,7 @@ $standby->start;
 $node->wait_for_catchup($standby);
 $standby->safe_psql('postgres', 'SET enable_seqscan = off; SELECT id FROM t ORDER BY v <-> point(3) LIMIT 10');
 like(counters($standby), qr/^[1-9]\d*\|[1-9]/, 'a standby counts its own searches');
+is($standby->psql('postgres', 'SELECT * FROM longbow_diagnose()'), 0, 'longbow_diagnose() runs on a standby');
 for my $view (qw(simd index storage gc memory activity))
 {
 	is($standby->safe_psql('postgres', "SELECT count(*) > 0 FROM longbow_stat_$view"), 't', "longbow_stat_$view on a standby");
