@@ -43,7 +43,10 @@ def page(report):
 
 def plot(report):
     """The first set's recall plot, to stand alone; what it is made of stands under its title."""
-    name, curves, part = sections.recall_sets(report)[0]
+    sets = sections.recall_sets(report)
+    if not sets:
+        sys.exit("bench/report: no curves to plot: run the part ann-glove first")
+    _, curves, part = sets[0]
     machine = part["machine"]
     facts = part["figures"]
     captions = (f"{facts['rows']:,} rows, one client, k = 10, medians of {facts['rounds']} rounds; {part['date'][:10]}, revision {machine['revision']}",

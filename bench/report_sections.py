@@ -60,7 +60,7 @@ def source(part):
 
 
 def section(report, kind, name, title, body):
-    """The section with its notes, or with nothing but notes; None where the report does not know the part at all."""
+    """The section and notes of what it lacks, or nothing but notes; None where the report does not know the part at all."""
     if not any(part["kind"] == kind for part in report["parts"].values()):
         return None
     return name, title, (body(ran(report, kind)) if ran(report, kind) else "") + missing(report, kind)
@@ -83,7 +83,7 @@ def recall_sets(report):
     found = []
     for part in ran(report, "ann").values():
         facts = part["figures"]
-        if facts["method"] != "longbow":
+        if facts["method"] != "longbow" or not facts["curves"]:
             continue
         peers = [p["figures"] for p in ran(report, "ann").values() if (p["figures"]["set"], p["figures"]["rows"]) == (facts["set"], facts["rows"])]
         points = {name: curve for peer in peers for name, curve in peer["curves"].items()}
@@ -100,7 +100,7 @@ def recall(report):
             facts = part["figures"]
             same = [p for p in parts.values() if p["figures"]["set"] == name and p["figures"]["rows"] == facts["rows"]]
             out.append(f'<h3>{words(facts["title"])}: {number(facts["rows"])} rows</h3>')
-            out.append(figure(lambda width, t=facts["title"], c=curves: recall_plot(t, c, width)))
+            out.append(figure(lambda width, c=curves: recall_plot("", c, width)))
             out.append(at_targets(same))
             out.append(all_points(same))
             out += [source(p) for p in same]
@@ -152,7 +152,7 @@ def builds(report):
             out.append(source(part))
         return "".join(out)
 
-    return section(report, "ann", "builds", "Building an index", body)
+    return ("builds", "Building an index", body(ran(report, "ann"))) if recall_sets(report) else None
 
 
 def page_writer(report):
@@ -214,9 +214,9 @@ def side_wal(report):
                 drawn = [(b["backend"], BACKENDS[b["backend"]], b["per_second"], f'{b["per_second"]:,.0f}') for b in these if b["backend"] != "none"]
                 title = "Records of one vector" if rows == 1 else "Records of many vectors"
                 out.append(figure(lambda width, t=title, d=drawn: bars(t, d, width, "records/s")))
-                out.append(f'<p class="soft">{number(rows)} vectors a record</p>' + table(
+                out.append(f'<p class="soft">Vectors a record: {number(rows)}.</p>' + table(
                     ["backend", "records/s", "times each", "p50 us", "p99 us", "CPU us a record", "memory kB", "bytes written a record"],
-                    [[words(b["backend"]), number(b["per_second"]), ratio(b["over_each"]), number(b["p50_us"]), number(b["p99_us"]), number(b["cpu_us"], 1),
+                    [[words(b["backend"]), number(b["per_second"]), "-" if b["backend"] == "each" else ratio(b["over_each"]), number(b["p50_us"]), number(b["p99_us"]), number(b["cpu_us"], 1),
                       number(b["memory_kb"]), number(b["bytes_a_record"])] for b in these]))
             if facts["fio"]:
                 out.append("<h3>io_uring's bytes a second over fio's</h3>" + table(
@@ -244,7 +244,7 @@ def kernels(report):
         for part in parts.values():
             facts = part["figures"]
             best = max((r["tier"] for r in facts["rates"] if r["tier"] in TIERS), key=list(TIERS).index)
-            limits = [(f"{r['what']} {r['per_second'] / 1e9:.1f}", r["per_second"]) for r in facts["reads"] if r["what"] == "memory" or r["tier"] == best]
+            limits = [(f"reads {r['what']}: {r['per_second'] / 1e9:.1f}", r["per_second"]) for r in facts["reads"] if r["what"] == "memory" or r["tier"] == best]
             named = {}
             for r in facts["rates"]:
                 if r["shape"] in ("784d", "16000bit", "1024") and r["tier"] in TIERS:

@@ -36,7 +36,7 @@ def line(x1, y1, x2, y2, kind):
 def svg(width, height, title, body, standalone=False):
     style = f'<style>{STYLE}</style><rect width="100%" height="100%" style="fill: var(--bg)"/>' if standalone else ""
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
-            f'aria-label="{html.escape(title)}">{style}{"".join(body)}</svg>')
+            f'aria-label="{html.escape(title or NAMELESS)}">{style}{"".join(body)}</svg>')
 
 
 def short(value):
@@ -64,6 +64,7 @@ def spaced(wanted, gap, low, high):
 
 
 RECALL_TICKS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
+NAMELESS = "queries a second over recall"
 RECALL_MOST = 0.9995  # what finds more has no place on the axis
 
 
@@ -73,7 +74,7 @@ def nines(recall):
 
 def recall_plot(title, curves, width, caption=(), standalone=False):
     """Queries a second over recall, both logarithmic; curves: [(label, kind, [(recall, queries a second)])]."""
-    top = 40 + 18 * len(caption)
+    top = (40 if title else 22) + 18 * len(caption)
     left, right, height, foot = 48, 112 if width > 500 else 92, 330 + top, 46
     shown = [(label, kind, [p for p in points if 0.5 <= p[0] <= RECALL_MOST]) for label, kind, points in curves]
     shown = [curve for curve in shown if curve[2]]
@@ -88,14 +89,16 @@ def recall_plot(title, curves, width, caption=(), standalone=False):
     def y_of(rate):
         return height - foot - (height - foot - top) * math.log(rate / low) / math.log(high / low)
 
-    body = [text(0, 16, title, "name")] + [text(0, 36 + 18 * i, words, "soft") for i, words in enumerate(caption)]
+    body = ([text(0, 16, title, "name")] if title else []) + [text(0, 36 + 18 * i, words, "soft") for i, words in enumerate(caption)]
     body.append(text(0, top - 8, "queries/s (log)", "soft"))
     for tick in log_ticks(low, high):
         body += [line(left, y_of(tick), width - right, y_of(tick), "grid"), text(left - 6, y_of(tick) + 4, short(tick), "soft end tick")]
+    free = 0.0  # where the next tick's words may stand
     for tick in RECALL_TICKS:
         if tick >= first:
             body.append(line(x_of(tick), top, x_of(tick), height - foot, "grid"))
-            if width > 500 or tick != 0.98:
+            if x_of(tick) >= free:
+                free = x_of(tick) + 44
                 body.append(text(x_of(tick), height - foot + 18, f"{tick * 100:g} %", "soft mid tick"))
     body.append(text((left + width - right) / 2, height - 8, "recall@10 (log of what is missed)", "soft mid"))
     ends = [y_of(points[-1][1]) for _, _, points in shown]
