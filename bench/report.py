@@ -50,7 +50,7 @@ def plot(report):
     machine = part["machine"]
     facts = part["figures"]
     captions = (f"{facts['rows']:,} rows, one client, k = 10, medians of {facts['rounds']} rounds; {part['date'][:10]}, revision {machine['revision']}",
-                f"{machine['cpu'].strip()}, {machine['cpus']} virtual CPUs; {machine['postgres']}; load before {part['load_before']}")
+                f"{machine['cpu'].strip()}, {machine['cpus']} CPUs; {machine['postgres']}; load before {part['load_before']}")
     return recall_plot(f"{facts['title']}", curves, 760, captions, standalone=True)
 
 

@@ -5,7 +5,6 @@ import html
 from report_svg import bars, dots, recall_plot
 
 METHODS = {"longbow": ("longbow", "k1"), "hnswlib": ("hnswlib", "k2"), "hnsw": ("pgvector hnsw", "k3"), "ivfflat": ("pgvector ivfflat", "k4")}
-LABELS = {"longbow": "longbow", "hnswlib": "hnswlib", "hnsw": "pgv. hnsw", "ivfflat": "pgv. ivfflat"}
 TIERS = {"scalar": "k5", "sse4.2": "k4", "avx2": "k3", "avx512": "k1"}
 BACKENDS = {"io_uring": "k1", "standard": "k2", "each": "k3", "async": "k4", "none": "k5", "ring": "k4"}
 
@@ -87,7 +86,7 @@ def recall_sets(report):
             continue
         peers = [p["figures"] for p in ran(report, "ann").values() if (p["figures"]["set"], p["figures"]["rows"]) == (facts["set"], facts["rows"])]
         points = {name: curve for peer in peers for name, curve in peer["curves"].items()}
-        curves = [(LABELS[name], METHODS[name][1], [(p["recall"], p["qps"]) for p in points[name]]) for name in METHODS if name in points]
+        curves = [(*METHODS[name], [(p["recall"], p["qps"]) for p in points[name]]) for name in METHODS if name in points]
         found.append((facts["set"], curves, part))
     return found
 

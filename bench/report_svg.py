@@ -75,7 +75,7 @@ def nines(recall):
 def recall_plot(title, curves, width, caption=(), standalone=False):
     """Queries a second over recall, both logarithmic; curves: [(label, kind, [(recall, queries a second)])]."""
     top = (40 if title else 22) + 18 * len(caption)
-    left, right, height, foot = 48, 112 if width > 500 else 92, 330 + top, 46
+    left, right, height, foot = 48, 132 if width > 500 else 92, 330 + top, 46
     shown = [(label, kind, [p for p in points if 0.5 <= p[0] <= RECALL_MOST]) for label, kind, points in curves]
     shown = [curve for curve in shown if curve[2]]
     rates = [rate for _, _, points in shown for _, rate in points]
@@ -108,7 +108,7 @@ def recall_plot(title, curves, width, caption=(), standalone=False):
         body += [f'<circle cx="{x_of(recall):.1f}" cy="{y_of(rate):.1f}" r="4" class="mark {kind}" style="stroke: var(--bg)" data-x="{recall!r}" '
                  f'data-y="{rate!r}"><title>{html.escape(label)}</title></circle>' for recall, rate in points]
         body.append(line(x_of(points[-1][0]) + 6, y_of(points[-1][1]), width - right + 4, at, f"lead {kind}"))
-        body.append(text(width - right + 8, at + 4, label, f"name {kind}"))
+        body.append(text(width - right + 8, at + 4, label if width > 500 else label.replace("pgvector", "pgv."), f"name {kind}"))
     return svg(width, height, title, body, standalone)
 
 
