@@ -34,8 +34,10 @@ def line(x1, y1, x2, y2, kind):
 
 
 def svg(width, height, title, body, standalone=False):
-    style = f'<style>{STYLE}</style><rect width="100%" height="100%" style="fill: var(--bg)"/>' if standalone else ""
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
+    edge = 14 if standalone else 0
+    box = f"{-edge} {-edge} {width + 2 * edge} {height + 2 * edge}"
+    style = f'<style>{STYLE}</style><rect x="{-edge}" y="{-edge}" width="100%" height="100%" style="fill: var(--bg)"/>' if standalone else ""
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" width="{width + 2 * edge}" height="{height + 2 * edge}" role="img" '
             f'aria-label="{html.escape(title or NAMELESS)}">{style}{"".join(body)}</svg>')
 
 
@@ -74,7 +76,7 @@ def nines(recall):
 
 def recall_plot(title, curves, width, caption=(), standalone=False):
     """Queries a second over recall, both logarithmic; curves: [(label, kind, [(recall, queries a second)])]."""
-    top = (40 if title else 22) + 18 * len(caption)
+    top = (40 if title else 22) + (8 + 18 * len(caption) if caption else 0)
     left, right, height, foot = 48, 132 if width > 500 else 92, 330 + top, 46
     shown = [(label, kind, [p for p in points if 0.5 <= p[0] <= RECALL_MOST]) for label, kind, points in curves]
     shown = [curve for curve in shown if curve[2]]
