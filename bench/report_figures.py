@@ -19,10 +19,10 @@ def spread(values):
 def ann(raw):
     method = raw["options"]["access_method"]
     (name, result), = raw["results"].items()
-    curves = {("hnswlib" if side == "hnswlib" else method): points for side, points in result.get("curve", {}).items()}
     builds = [{"method": method, "seconds": result.get("build_seconds"), "bytes_a_row": result["index_bytes_a_row"]}]
     if result.get("hnswlib_build_seconds") is not None:
         builds.append({"method": "hnswlib", "seconds": result["hnswlib_build_seconds"], "bytes_a_row": None})
+    builds += [{"method": peer, "seconds": p["build_seconds"], "bytes_a_row": p["index_bytes_a_row"]} for peer, p in result.get("peers", {}).items()]
     at = []
     for target, entry in result["at"].items():
         for side, effort in (("index", "effort"), ("hnswlib", "hnswlib_effort")):
@@ -30,7 +30,7 @@ def ann(raw):
                 ratio = entry.get("ratio") if side == "index" else None
                 at.append({"method": method if side == "index" else "hnswlib", "target": float(target), "effort": entry[effort], "ratio": ratio} | entry[side])
     planned = [{"target": float(target)} | figures for target, figures in result["target_recall"].items()]
-    return {"set": name, "title": result["title"], "rows": result["rows"], "rounds": result["rounds"], "method": method, "curves": curves,
+    return {"set": name, "title": result["title"], "rows": result["rows"], "rounds": result["rounds"], "method": method, "curves": result.get("curve", {}),
             "at": at, "target_recall": planned, "builds": builds, "phases": result.get("build_phases", [])}
 
 

@@ -48,8 +48,10 @@ def ran(report, kind):
 
 
 def missing(report, kind):
-    """A note for each part of this kind that has no figures."""
-    return "".join(f'<p class="missing"><b>{words(name)}</b> {words(part["status"])}: {words(part["reason"])}.</p>'
+    """A note for each part of this kind that has no figures, and for each peer that a part had to do without."""
+    notes = "".join(f'<p class="missing"><b>{words(name)}</b>: {words(note)}.</p>'
+                    for name, part in report["parts"].items() if part["kind"] == kind for note in part.get("notes", ()))
+    return notes + "".join(f'<p class="missing"><b>{words(name)}</b> {words(part["status"])}: {words(part["reason"])}.</p>'
                    for name, part in report["parts"].items() if part["kind"] == kind and part["status"] != "ran")
 
 
@@ -94,7 +96,7 @@ def recall_sets(report):
 def recall(report):
     def body(parts):
         out = ["<p>One client, prepared statements, the ten nearest, held-out queries, warm; each mark is the median of the rounds at one effort, and efforts double. "
-               "hnswlib runs in a process of its own without SQL; pgvector runs in the same PostgreSQL, after this index and not in turns with it.</p>"]
+               "All take turns, effort by effort. hnswlib runs in a process of its own without SQL; pgvector in the same PostgreSQL, over a table of its own.</p>"]
         for name, curves, part in recall_sets(report):
             facts = part["figures"]
             same = [p for p in parts.values() if p["figures"]["set"] == name and p["figures"]["rows"] == facts["rows"]]
