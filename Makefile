@@ -64,8 +64,10 @@ check-all:
 FUZZ_SECONDS = 60
 fuzz:
 	scripts/check-fuzz $(FUZZ_SECONDS)
+# All benchmarks and their report, bench/report.html: make bench BENCH=full BENCH_OPTIONS='--packages DIR'
+BENCH = small
 bench:
-	bench/ann
+	bench/all $(BENCH) --pg-config $(PG_CONFIG) $(BENCH_OPTIONS)
 format:
 	clang-format -i $(shell git ls-files '*.cpp' '*.hpp')
 lint:

@@ -1,11 +1,13 @@
 """A private cluster for benchmarks written in Python: its own folder and socket, fsync on, removed at the end."""
 
+import json
 import os
 import pwd
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -13,6 +15,24 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 def stop(text):
     print(text, file=sys.stderr)
     sys.exit(1)
+
+
+def describe_machine(pg_config):
+    """What figures are worth nothing without: processor, kernel, server, revision, date."""
+    with open("/proc/cpuinfo", encoding="utf-8") as info:
+        models = [line.split(":", 1)[1].strip() for line in info if line.startswith("model name")]
+    revision = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                              text=True, check=False).stdout.strip()
+    version = subprocess.run([pg_config, "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    return {"cpu": models[0] if models else "unknown", "cpus": os.cpu_count(), "kernel": os.uname().release,
+            "revision": revision or "unknown", "postgres": version, "date": time.strftime("%Y-%m-%d %H:%M:%S %z")}
+
+
+def save(options, results):
+    """Writes the figures to --json, where it is given."""
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump({"machine": describe_machine(options.pg_config), "options": vars(options), "results": results}, file, indent=1)
 
 
 class Cluster:

@@ -309,7 +309,6 @@ void add_all() {
 #if defined(__x86_64__)
   add_limits();
 #endif
-#endif
   for (int i = 0; i <= static_cast<int>(detected_tier()); ++i) {
     const Tier tier = static_cast<Tier>(i);
     add_table(tier_name(tier), &kernels_of(tier));
