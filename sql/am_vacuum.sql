@@ -17,7 +17,7 @@ CREATE TABLE q AS SELECT i AS id, vec(100000 + i, 24) AS v FROM generate_series(
 SELECT pg_relation_size('t_v') AS before \gset
 DELETE FROM t;
 VACUUM t;
-SELECT rows, dead >= 7840 AS all_dead FROM longbow_stat_index WHERE index = 't_v';
+SELECT rows, dead AS places_kept FROM longbow_stat_index WHERE index = 't_v';
 SELECT longbow_check('t_v'), whole('t', '<->', vec(0, 24), true);
 INSERT INTO t SELECT * FROM copy;
 SELECT longbow_check('t_v'), whole('t', '<->', vec(0, 24));
