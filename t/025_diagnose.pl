@@ -124,6 +124,17 @@ like(found($node, 'drifted centroids'), qr/^(info|warning): public\.p_v: /m, 'ce
 $node->safe_psql('postgres', 'REINDEX INDEX p_v');
 is(found($node, 'drifted centroids'), '', 'REINDEX trains them');
 
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE d (v vector(16));
+CREATE FUNCTION beside(i int, o float8) RETURNS vector LANGUAGE sql AS $$ SELECT array_agg((o + 0.5 * noise(i, g))::real)::vector FROM generate_series(1, 16) g $$;
+INSERT INTO d SELECT beside(i, 0) FROM generate_series(1, 2000) i;
+CREATE INDEX d_v ON d USING longbow (v) WITH (leaf_size = 32);
+SQL
+is(found($node, 'drifted centroids'), '', 'centroids that were just trained');
+$node->safe_psql('postgres', "INSERT INTO d SELECT beside(i, 0.9) FROM generate_series(2001, 8000) i; SELECT longbow_merge('d_v')");
+like(found($node, 'drifted centroids'), qr/^(info|warning): public\.d_v: drift 0\.\d+ where up to 0\.05 is usual/, 'drifted centroids');
+$node->safe_psql('postgres', 'DROP TABLE d');
+
 # -- the side WAL written late, and TOAST
 set_config($node, 'longbow.storage_async_fsync' => 'on', 'longbow.wal_flush_interval' => '10s');
 $node->reload;
