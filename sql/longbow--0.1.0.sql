@@ -1609,6 +1609,7 @@ BEGIN ATOMIC
   WITH i AS MATERIALIZED (
     SELECT v.*, format('%I.%I', v.schema, v.index) AS name, x.indisvalid, t.reltoastrelid, t.reltuples, st.seq_tup_read / greatest(t.reltuples, v.rows, 1) AS passes,
            greatest(10000, 0.02 * v.rows) * coalesce(nullif(current_setting('longbow.gc_percent', true)::integer, -1), 100) / 100 AS merge_at,
+           greatest(0.05, 1.0 / v.leaf_size) AS usual_drift,
            coalesce(v.rows_rechecked, v.rows_returned) / nullif(v.scans, 0) AS fetched,
            CASE WHEN a.attstorage <> 'p' THEN v.dims * CASE y.typname WHEN 'vector' THEN 4 WHEN 'halfvec' THEN 2 ELSE 0 END END AS value_bytes
     FROM longbow_stat_index v
@@ -1626,10 +1627,10 @@ BEGIN ATOMIC
   FROM i WHERE i.pending > 2 * i.merge_at
   UNION ALL
   SELECT 'drifted centroids',
-         format('%s: %s', i.name, CASE WHEN i.drift > 0.1 THEN format('drift %s: rows lie off the centroids of their leaves (a new index has about 0.01)', round(i.drift::numeric, 2))
+         format('%s: %s', i.name, CASE WHEN i.drift > i.usual_drift THEN format('drift %s where up to %s is usual: rows lie off the centroids of their leaves', round(i.drift::numeric, 2), round(i.usual_drift::numeric, 2))
                                        ELSE format('%s leaves that came from splits alone, never from a training', i.leaves) END),
-         CASE WHEN i.drift > 0.1 THEN 'warning' ELSE 'info' END, format('REINDEX INDEX CONCURRENTLY %s', i.name)
-  FROM i WHERE i.drift > 0.1 OR (i.last_trained IS NULL AND i.leaves >= 50)
+         CASE WHEN i.drift > 3 * i.usual_drift THEN 'warning' ELSE 'info' END, format('REINDEX INDEX CONCURRENTLY %s', i.name)
+  FROM i WHERE i.drift > i.usual_drift OR (i.last_trained IS NULL AND i.leaves >= 50)
   UNION ALL
   SELECT 'low recall', format('%s: %s rows, and its effort is not calibrated', i.name, i.rows), 'warning', format('REINDEX INDEX CONCURRENTLY %s', i.name)
   FROM i WHERE i.calibration_queries = 0 AND i.rows - i.plain_rows >= 10000

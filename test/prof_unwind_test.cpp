@@ -1,6 +1,6 @@
 // Unwinding of this process's own stack, names of its functions, samples by the kernel, and the profile's format.
-#include <gtest/gtest.h>
 #include <execinfo.h>
+#include <gtest/gtest.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -28,8 +28,8 @@ std::vector<std::uint64_t> expected;
   for (int i = 0; i < count; i++) expected.push_back(reinterpret_cast<std::uint64_t>(frames[i]));
   ucontext_t here;
   getcontext(&here);
-  constexpr int kGreg[] = {REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI, REG_RBP, REG_RSP, REG_R8, REG_R9, REG_R10, REG_R11,
-                           REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP};
+  constexpr int kGreg[] = {REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI, REG_RBP, REG_RSP, REG_R8,
+                           REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP};
   for (int i = 0; i < kRegisters; i++) m.reg[i] = static_cast<std::uint64_t>(here.uc_mcontext.gregs[kGreg[i]]);
   m.stack_at = m.reg[kStackPointer];
   m.stack_bytes = 8192;
@@ -38,7 +38,8 @@ std::vector<std::uint64_t> expected;
   const auto* from = reinterpret_cast<const volatile unsigned char*>(m.stack_at);
   [&]() __attribute__((no_sanitize("address"))) {
     for (std::size_t i = 0; i < stack.size(); i++) stack[i] = static_cast<std::byte>(from[i]);
-  }();
+  }
+  ();
   m.stack = stack.data();
 }
 
@@ -71,7 +72,8 @@ TEST(Unwind, FindsTheCallersThatBacktraceFinds) {
 }
 
 // A frame whose stack pointer was rounded down: what its caller's is stands in an expression.
-[[gnu::noinline, gnu::target("avx2"), gnu::optimize("O2")]] int aligned(int n, Moment& m, std::vector<std::byte>& stack) {
+[[gnu::noinline, gnu::target("avx2"), gnu::optimize("O2")]] int aligned(int n, Moment& m,
+                                                                        std::vector<std::byte>& stack) {
   alignas(256) volatile char wide[256];
   wide[0] = static_cast<char>(n);
   volatile auto* variable = static_cast<volatile char*>(__builtin_alloca(static_cast<std::size_t>(n) * 16));
@@ -147,7 +149,9 @@ TEST(Perf, SamplesAndFinds) {
   for (const auto& [line, times] : folded)
     if (line.find("Perf_SamplesAndFinds") != std::pmr::string::npos) ours += times;
   EXPECT_GE(ours, 10U);
-  EXPECT_EQ(std::accumulate(folded.begin(), folded.end(), std::uint64_t{0}, [](std::uint64_t n, const Folded& f) { return n + f.samples; }), profile.samples());
+  EXPECT_EQ(std::accumulate(folded.begin(), folded.end(), std::uint64_t{0},
+                            [](std::uint64_t n, const Folded& f) { return n + f.samples; }),
+            profile.samples());
 }
 
 #endif

@@ -1,15 +1,16 @@
 // longbow_profile_cpu() and longbow_profile_cpu_folded(): where another server process spends its processor time.
 //
-// By the kernel's samples where it gives them, else by signals to the process (pg/sampler.hpp), and then it says so. What is open
-// (a descriptor and its ring, the place in shared memory) is closed by destructors, also when the query is cancelled.
+// By the kernel's samples where it gives them, else by signals to the process (pg/sampler.hpp), and then it says so.
+// What is open (a descriptor and its ring, the place in shared memory) is closed by destructors, also when the query is
+// cancelled.
 #include <cmath>
 #include <cstdio>
 #include <cstring>
 
 #include "longbow/prof/perf.hpp"
 #include "longbow/prof/space.hpp"
-#include "pg/context_resource.hpp"
 #include "pg/compat.hpp"
+#include "pg/context_resource.hpp"
 #include "pg/sampler.hpp"
 
 extern "C" {
@@ -60,20 +61,23 @@ Request read_request(FunctionCallInfo fcinfo) {
     ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("must be superuser to profile a server process")));
   Request r{PG_GETARG_INT32(0), PG_GETARG_FLOAT8(1), PG_GETARG_INT32(2), true, true};
   if (!(r.seconds > 0 && r.seconds <= kMostSeconds))
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("seconds must be above 0 and at most %g", kMostSeconds)));
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("seconds must be above 0 and at most %g", kMostSeconds)));
   if (r.hz < 1 || r.hz > kMostHz)
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("hz must be between 1 and %d", kMostHz)));
   const char* method = text_to_cstring(PG_GETARG_TEXT_PP(3));
   r.may_perf = strcmp(method, "signal") != 0;
   r.may_signal = strcmp(method, "perf") != 0;
   if (r.may_perf && r.may_signal && strcmp(method, "auto") != 0)
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unrecognized method of profiling: \"%s\"", method),
-                    errhint("Methods are \"auto\", \"perf\" and \"signal\".")));
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unrecognized method of profiling: \"%s\"", method),
+             errhint("Methods are \"auto\", \"perf\" and \"signal\".")));
   if (r.pid == MyProcPid)
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a session cannot profile itself"),
                     errdetail("It would only see itself wait."), errhint("Call the function in another session.")));
   if (!is_server_process(r.pid))
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("PID %d is not a PostgreSQL server process", r.pid)));
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("PID %d is not a PostgreSQL server process", r.pid)));
   return r;
 }
 
@@ -112,7 +116,8 @@ struct Session {
              perf != nullptr && sampler != nullptr ? errdetail("perf_event_open: %s. Signals: %s.", perf, sampler)
              : perf != nullptr                     ? errdetail("perf_event_open: %s.", perf)
                                                    : errdetail("Signals: %s.", sampler),
-             errhint("Set kernel.perf_event_paranoid to 2 or less, and let the container call perf_event_open; or load longbow by "
+             errhint("Set kernel.perf_event_paranoid to 2 or less, and let the container call perf_event_open; or load "
+                     "longbow by "
                      "shared_preload_libraries.")));
   });
   pg_unreachable();
@@ -129,8 +134,9 @@ void begin(Session& s) {
   if (s.by_perf) {
     if (!s.perf.sees_kernel())
       pg::call([&] {
-        ereport(NOTICE, (errmsg("time within the kernel is not sampled"),
-                         errdetail("kernel.perf_event_paranoid is above 1, or the server lacks the right CAP_PERFMON.")));
+        ereport(NOTICE,
+                (errmsg("time within the kernel is not sampled"),
+                 errdetail("kernel.perf_event_paranoid is above 1, or the server lacks the right CAP_PERFMON.")));
       });
     return;
   }
@@ -138,14 +144,14 @@ void begin(Session& s) {
   if (!s.request.may_signal || reason != nullptr) refuse(s.request.may_perf ? perf_reason : nullptr, reason);
   if (s.request.may_perf)
     pg::call([&] {
-      ereport(NOTICE, (errmsg("the kernel does not sample for us, so the process is signalled"), errdetail("perf_event_open: %s.", perf_reason)));
+      ereport(NOTICE, (errmsg("the kernel does not sample for us, so the process is signalled"),
+                       errdetail("perf_event_open: %s.", perf_reason)));
     });
 }
 
 // Samples until the time is over or the process has gone.
 void sample(Session& s) {
-  if (!s.space.refresh())
-    throw base::Error(base::Errc::internal, "could not read /proc/%d/maps", s.request.pid);
+  if (!s.space.refresh()) throw base::Error(base::Errc::internal, "could not read /proc/%d/maps", s.request.pid);
   begin(s);
   const TimestampTz start = GetCurrentTimestamp();
   const TimestampTz end = start + static_cast<TimestampTz>(std::ceil(s.request.seconds * USECS_PER_SEC));
@@ -154,8 +160,8 @@ void sample(Session& s) {
   bool alive = true;
   for (TimestampTz now = start; alive && now < end; now = GetCurrentTimestamp()) {
     pg::call([&] {
-      (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, std::min<long>(pause, static_cast<long>((end - now) / 1000) + 1),
-                      PG_WAIT_EXTENSION);
+      (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+                      std::min<long>(pause, static_cast<long>((end - now) / 1000) + 1), PG_WAIT_EXTENSION);
       ResetLatch(MyLatch);
       CHECK_FOR_INTERRUPTS();
       alive = is_server_process(s.request.pid);
@@ -171,7 +177,8 @@ void sample(Session& s) {
     if (!alive) ereport(NOTICE, (errmsg("PID %d has ended before the time was over", s.request.pid)));
     if (s.perf.lost() > 0)
       ereport(WARNING, (errmsg("%llu samples were lost", static_cast<unsigned long long>(s.perf.lost()))));
-    if (s.profile.samples() == 0) ereport(NOTICE, (errmsg("PID %d used no processor time while it was sampled", s.request.pid)));
+    if (s.profile.samples() == 0)
+      ereport(NOTICE, (errmsg("PID %d used no processor time while it was sampled", s.request.pid)));
   });
 }
 

@@ -46,8 +46,9 @@ void on_signal(int, siginfo_t*, void* context) {
   if (s == nullptr || s->target.load(std::memory_order_relaxed) != MyProcPid) return;
   std::uint32_t expected = asked;
   if (!s->state.compare_exchange_strong(expected, filling, std::memory_order_acquire)) return;
-  constexpr int kGreg[prof::kRegisters] = {REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI, REG_RBP, REG_RSP, REG_R8,
-                                           REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP};
+  constexpr int kGreg[prof::kRegisters] = {REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI,
+                                           REG_RBP, REG_RSP, REG_R8,  REG_R9,  REG_R10, REG_R11,
+                                           REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP};
   const auto& registers = static_cast<const ucontext_t*>(context)->uc_mcontext.gregs;
   for (int i = 0; i < prof::kRegisters; i++) s->reg[i] = static_cast<std::uint64_t>(registers[kGreg[i]]);
   const auto end = reinterpret_cast<std::uint64_t>(__libc_stack_end), at = s->reg[prof::kStackPointer];

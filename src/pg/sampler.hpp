@@ -1,9 +1,10 @@
-// Samples of another server process without the kernel's help, for where perf_event_open() is forbidden: the profiler signals the
-// process each time its processor time has grown by so much, and the handler copies registers and the top of the stack to
-// shared memory.
+// Samples of another server process without the kernel's help, for where perf_event_open() is forbidden: the profiler
+// signals the process each time its processor time has grown by so much, and the handler copies registers and the top
+// of the stack to shared memory.
 //
-// Only with shared memory: the postmaster installs the handler while it preloads the library, and every child inherits it. Without it
-// the signal (SIGPROF) would end the process. The handler copies memory and calls nothing. Nothing stays behind in the process.
+// Only with shared memory: the postmaster installs the handler while it preloads the library, and every child inherits
+// it. Without it the signal (SIGPROF) would end the process. The handler copies memory and calls nothing. Nothing stays
+// behind in the process.
 #pragma once
 
 #include <ctime>
@@ -24,8 +25,8 @@ class Sampler {
 
   // Takes hold of the one place in shared memory. Null, or why not.
   const char* open(int pid, int hz) noexcept;
-  // How many periods of processor time have passed since the last sample; if any, takes one. It holds until the next call.
-  // 0 too if the process did not answer within 10 ms.
+  // How many periods of processor time have passed since the last sample; if any, takes one. It holds until the next
+  // call. 0 too if the process did not answer within 10 ms.
   unsigned next(prof::Moment& out) noexcept;
 
  private:

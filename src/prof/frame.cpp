@@ -12,13 +12,20 @@ constexpr std::uint8_t kFormat = 0x0f, kRelative = 0x70, kToHere = 0x10;
 
 std::int64_t take_encoded(Cursor& c, std::uint8_t encoding) noexcept {
   switch (encoding & kFormat) {
-    case 0x01: return static_cast<std::int64_t>(c.uleb());
-    case 0x02: return c.take<std::uint16_t>();
-    case 0x03: return c.take<std::uint32_t>();
-    case 0x09: return c.sleb();
-    case 0x0a: return c.take<std::int16_t>();
-    case 0x0b: return c.take<std::int32_t>();
-    default: return c.take<std::int64_t>();
+    case 0x01:
+      return static_cast<std::int64_t>(c.uleb());
+    case 0x02:
+      return c.take<std::uint16_t>();
+    case 0x03:
+      return c.take<std::uint32_t>();
+    case 0x09:
+      return c.sleb();
+    case 0x0a:
+      return c.take<std::int16_t>();
+    case 0x0b:
+      return c.take<std::int32_t>();
+    default:
+      return c.take<std::int64_t>();
   }
 }
 
@@ -73,7 +80,9 @@ struct Run {
   void set(std::uint64_t reg, Rule rule) noexcept {
     if (reg < kRegisters) frame.rule[reg] = rule;
   }
-  [[nodiscard]] std::int64_t scaled(std::uint64_t offset) const noexcept { return static_cast<std::int64_t>(offset) * code.data_factor; }
+  [[nodiscard]] std::int64_t scaled(std::uint64_t offset) const noexcept {
+    return static_cast<std::int64_t>(offset) * code.data_factor;
+  }
 };
 
 Expression take_expression(Cursor& c) noexcept {
@@ -98,43 +107,91 @@ bool run_stack_instruction(Run& r, std::uint8_t op, Cursor& c) noexcept {
       r.frame.cfa_offset = static_cast<std::int64_t>(c.uleb());
       r.frame.cfa_expression = {};
       return true;
-    case 0x0d: r.frame.cfa_register = c.uleb(); return true;                              // def_cfa_register
-    case 0x0e: r.frame.cfa_offset = static_cast<std::int64_t>(c.uleb()); return true;     // def_cfa_offset
-    case 0x0f: r.frame.cfa_expression = take_expression(c); return true;  // def_cfa_expression
-    case 0x12:  // def_cfa_sf
+    case 0x0d:
+      r.frame.cfa_register = c.uleb();
+      return true;  // def_cfa_register
+    case 0x0e:
+      r.frame.cfa_offset = static_cast<std::int64_t>(c.uleb());
+      return true;  // def_cfa_offset
+    case 0x0f:
+      r.frame.cfa_expression = take_expression(c);
+      return true;  // def_cfa_expression
+    case 0x12:      // def_cfa_sf
       r.frame.cfa_register = c.uleb();
       r.frame.cfa_offset = c.sleb() * r.code.data_factor;
       r.frame.cfa_expression = {};
       return true;
-    case 0x13: r.frame.cfa_offset = c.sleb() * r.code.data_factor; return true;  // def_cfa_offset_sf
-    case 0x2e: (void)c.uleb(); return true;                                      // GNU_args_size
-    default: return false;
+    case 0x13:
+      r.frame.cfa_offset = c.sleb() * r.code.data_factor;
+      return true;  // def_cfa_offset_sf
+    case 0x2e:
+      (void)c.uleb();
+      return true;  // GNU_args_size
+    default:
+      return false;
   }
 }
 
 bool run_instruction(Run& r, std::uint8_t op, Cursor& c) noexcept {
   const std::uint8_t low = op & 0x3f;
   switch (op >> 6) {
-    case 1: r.place += low * r.code.code_factor; return true;                                // advance_loc
-    case 2: r.set(low, {Rule::at_offset, r.scaled(c.uleb()), {}}); return true;                   // offset
-    case 3: r.set(low, low < kRegisters ? r.first.rule[low] : Rule{}); return true;           // restore
-    default: break;
+    case 1:
+      r.place += low * r.code.code_factor;
+      return true;  // advance_loc
+    case 2:
+      r.set(low, {Rule::at_offset, r.scaled(c.uleb()), {}});
+      return true;  // offset
+    case 3:
+      r.set(low, low < kRegisters ? r.first.rule[low] : Rule{});
+      return true;  // restore
+    default:
+      break;
   }
   std::uint64_t reg = 0;
   switch (op) {
-    case 0x00: return true;                                                                   // nop
-    case 0x02: r.place += c.take<std::uint8_t>() * r.code.code_factor; return true;           // advance_loc1
-    case 0x03: r.place += c.take<std::uint16_t>() * r.code.code_factor; return true;          // advance_loc2
-    case 0x04: r.place += c.take<std::uint32_t>() * r.code.code_factor; return true;          // advance_loc4
-    case 0x05: reg = c.uleb(); r.set(reg, {Rule::at_offset, r.scaled(c.uleb()), {}}); return true;  // offset_extended
-    case 0x06: reg = c.uleb(); r.set(reg, reg < kRegisters ? r.first.rule[reg] : Rule{}); return true;  // restore_extended
-    case 0x07: r.set(c.uleb(), {Rule::undefined, 0, {}}); return true;
-    case 0x08: r.set(c.uleb(), {Rule::same, 0, {}}); return true;
-    case 0x09: reg = c.uleb(); r.set(reg, {Rule::in_register, static_cast<std::int64_t>(c.uleb()), {}}); return true;
-    case 0x11: reg = c.uleb(); r.set(reg, {Rule::at_offset, c.sleb() * r.code.data_factor, {}}); return true;  // offset_extended_sf
-    case 0x10: reg = c.uleb(); r.set(reg, {Rule::at_expression, 0, take_expression(c)}); return true;
-    case 0x16: reg = c.uleb(); r.set(reg, {Rule::is_expression, 0, take_expression(c)}); return true;  // val_expression
-    default: return run_stack_instruction(r, op, c);
+    case 0x00:
+      return true;  // nop
+    case 0x02:
+      r.place += c.take<std::uint8_t>() * r.code.code_factor;
+      return true;  // advance_loc1
+    case 0x03:
+      r.place += c.take<std::uint16_t>() * r.code.code_factor;
+      return true;  // advance_loc2
+    case 0x04:
+      r.place += c.take<std::uint32_t>() * r.code.code_factor;
+      return true;  // advance_loc4
+    case 0x05:
+      reg = c.uleb();
+      r.set(reg, {Rule::at_offset, r.scaled(c.uleb()), {}});
+      return true;  // offset_extended
+    case 0x06:
+      reg = c.uleb();
+      r.set(reg, reg < kRegisters ? r.first.rule[reg] : Rule{});
+      return true;  // restore_extended
+    case 0x07:
+      r.set(c.uleb(), {Rule::undefined, 0, {}});
+      return true;
+    case 0x08:
+      r.set(c.uleb(), {Rule::same, 0, {}});
+      return true;
+    case 0x09:
+      reg = c.uleb();
+      r.set(reg, {Rule::in_register, static_cast<std::int64_t>(c.uleb()), {}});
+      return true;
+    case 0x11:
+      reg = c.uleb();
+      r.set(reg, {Rule::at_offset, c.sleb() * r.code.data_factor, {}});
+      return true;  // offset_extended_sf
+    case 0x10:
+      reg = c.uleb();
+      r.set(reg, {Rule::at_expression, 0, take_expression(c)});
+      return true;
+    case 0x16:
+      reg = c.uleb();
+      r.set(reg, {Rule::is_expression, 0, take_expression(c)});
+      return true;  // val_expression
+    default:
+      return run_stack_instruction(r, op, c);
   }
 }
 
@@ -151,7 +208,8 @@ bool run(const FrameCode& code, Cursor c, std::uint64_t at, const Frame& first, 
 
 }  // namespace
 
-bool read_frame_code(const std::byte* file, std::size_t bytes, const std::byte* fde, std::uint64_t address, FrameCode& out) noexcept {
+bool read_frame_code(const std::byte* file, std::size_t bytes, const std::byte* fde, std::uint64_t address,
+                     FrameCode& out) noexcept {
   const auto offset = static_cast<std::size_t>(fde - file);
   if (offset >= bytes) return false;
   Cursor c(fde, bytes - offset);

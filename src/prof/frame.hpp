@@ -1,5 +1,5 @@
-// Call frame information of one address (DWARF 5, 6.4; .eh_frame as the System V ABI for x86-64 has it): where the caller's
-// registers are.
+// Call frame information of one address (DWARF 5, 6.4; .eh_frame as the System V ABI for x86-64 has it): where the
+// caller's registers are.
 #pragma once
 
 #include "longbow/prof/image.hpp"
@@ -35,14 +35,15 @@ struct FrameCode {
 };
 
 // Reads the FDE at `fde`, whose address is `address`, within the file [file, file + bytes).
-bool read_frame_code(const std::byte* file, std::size_t bytes, const std::byte* fde, std::uint64_t address, FrameCode& out) noexcept;
+bool read_frame_code(const std::byte* file, std::size_t bytes, const std::byte* fde, std::uint64_t address,
+                     FrameCode& out) noexcept;
 // Runs it up to an address.
 bool frame_at(FrameCode& code, std::uint64_t at, Frame& out) noexcept;
 
 // Reads a word of a moment's stack.
 bool read_word(const Moment& moment, std::uint64_t address, std::uint64_t& out) noexcept;
-// Evaluates an expression over a moment, with `top` on the stack first. Operations: those that compilers write for realigned
-// frames and linkage stubs.
+// Evaluates an expression over a moment, with `top` on the stack first. Operations: those that compilers write for
+// realigned frames and linkage stubs.
 bool evaluate(Expression expression, const Moment& moment, std::uint64_t top, std::uint64_t& out) noexcept;
 
 }  // namespace longbow::prof

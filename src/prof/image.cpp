@@ -39,15 +39,21 @@ Headers headers_of(const std::byte* file, std::size_t bytes) noexcept {
 bool recover(const Rule& rule, const Moment& m, std::uint64_t cfa, std::uint64_t own, std::uint64_t& out) noexcept {
   std::uint64_t address = 0;
   switch (rule.kind) {
-    case Rule::same: out = own; return true;
-    case Rule::at_offset: return read_word(m, cfa + static_cast<std::uint64_t>(rule.value), out);
+    case Rule::same:
+      out = own;
+      return true;
+    case Rule::at_offset:
+      return read_word(m, cfa + static_cast<std::uint64_t>(rule.value), out);
     case Rule::in_register:
       if (rule.value < 0 || rule.value >= kRegisters) return false;
       out = m.reg[rule.value];
       return true;
-    case Rule::at_expression: return evaluate(rule.expression, m, cfa, address) && read_word(m, address, out);
-    case Rule::is_expression: return evaluate(rule.expression, m, cfa, out);
-    default: return false;
+    case Rule::at_expression:
+      return evaluate(rule.expression, m, cfa, address) && read_word(m, address, out);
+    case Rule::is_expression:
+      return evaluate(rule.expression, m, cfa, out);
+    default:
+      return false;
   }
 }
 
@@ -106,7 +112,9 @@ const std::byte* Image::offset_of(std::uint64_t address, std::size_t& left) cons
   const Headers h = headers_of(file_, bytes_);
   for (std::size_t i = 0; i < h.count; i++) {
     const Elf64_Phdr& p = h.first[i];
-    if (p.p_type != PT_LOAD || address - p.p_vaddr >= p.p_filesz || p.p_offset > bytes_ || p.p_filesz > bytes_ - p.p_offset) continue;
+    if (p.p_type != PT_LOAD || address - p.p_vaddr >= p.p_filesz || p.p_offset > bytes_ ||
+        p.p_filesz > bytes_ - p.p_offset)
+      continue;
     left = p.p_filesz - (address - p.p_vaddr);
     return file_ + p.p_offset + (address - p.p_vaddr);
   }
@@ -116,7 +124,8 @@ const std::byte* Image::offset_of(std::uint64_t address, std::size_t& left) cons
 
 bool Image::step(std::uint64_t at, Moment& moment) const noexcept {
   const Headers h = headers_of(file_, bytes_);
-  const auto* header = std::find_if(h.first, h.first + h.count, [](const Elf64_Phdr& p) { return p.p_type == PT_GNU_EH_FRAME; });
+  const auto* header =
+      std::find_if(h.first, h.first + h.count, [](const Elf64_Phdr& p) { return p.p_type == PT_GNU_EH_FRAME; });
   if (header == h.first + h.count) return false;
   std::size_t left = 0;
   const std::byte* table = offset_of(header->p_vaddr, left);
@@ -146,7 +155,8 @@ bool Image::step(std::uint64_t at, Moment& moment) const noexcept {
   const std::byte* fde = offset_of(address, left);
   FrameCode code{Cursor(nullptr, 0), Cursor(nullptr, 0), 0, 0, 1, 1};
   Frame frame;
-  return fde != nullptr && read_frame_code(file_, bytes_, fde, address, code) && frame_at(code, at, frame) && apply(frame, moment);
+  return fde != nullptr && read_frame_code(file_, bytes_, fde, address, code) && frame_at(code, at, frame) &&
+         apply(frame, moment);
 }
 
 void Image::read_functions() {
@@ -156,7 +166,8 @@ void Image::read_functions() {
   if (sections == nullptr) return;
   const Elf64_Shdr* table = nullptr;
   for (int i = 0; i < elf->e_shnum; i++)
-    if (sections[i].sh_type == SHT_SYMTAB || (sections[i].sh_type == SHT_DYNSYM && table == nullptr)) table = &sections[i];
+    if (sections[i].sh_type == SHT_SYMTAB || (sections[i].sh_type == SHT_DYNSYM && table == nullptr))
+      table = &sections[i];
   if (table == nullptr || table->sh_link >= elf->e_shnum) return;
   const Elf64_Shdr& names = sections[table->sh_link];
   const std::size_t count = table->sh_size / sizeof(Elf64_Sym);
@@ -169,7 +180,8 @@ void Image::read_functions() {
     if ((type != STT_FUNC && type != STT_GNU_IFUNC) || s.st_shndx == SHN_UNDEF || s.st_name >= names.sh_size) continue;
     functions_.push_back({s.st_value, s.st_size, text + s.st_name});
   }
-  std::sort(functions_.begin(), functions_.end(), [](const Function& a, const Function& b) { return a.start < b.start; });
+  std::sort(functions_.begin(), functions_.end(),
+            [](const Function& a, const Function& b) { return a.start < b.start; });
 }
 
 std::string_view Image::function_at(std::uint64_t at) {

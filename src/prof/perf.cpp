@@ -24,9 +24,10 @@ namespace longbow::prof {
 namespace {
 
 // The kernel's numbers of registers, by DWARF's.
-constexpr int kKernels[kRegisters] = {PERF_REG_X86_AX, PERF_REG_X86_DX,  PERF_REG_X86_CX,  PERF_REG_X86_BX,  PERF_REG_X86_SI,  PERF_REG_X86_DI,
-                                      PERF_REG_X86_BP, PERF_REG_X86_SP,  PERF_REG_X86_R8,  PERF_REG_X86_R9,  PERF_REG_X86_R10, PERF_REG_X86_R11,
-                                      PERF_REG_X86_R12, PERF_REG_X86_R13, PERF_REG_X86_R14, PERF_REG_X86_R15, PERF_REG_X86_IP};
+constexpr int kKernels[kRegisters] = {
+    PERF_REG_X86_AX,  PERF_REG_X86_DX,  PERF_REG_X86_CX,  PERF_REG_X86_BX,  PERF_REG_X86_SI,  PERF_REG_X86_DI,
+    PERF_REG_X86_BP,  PERF_REG_X86_SP,  PERF_REG_X86_R8,  PERF_REG_X86_R9,  PERF_REG_X86_R10, PERF_REG_X86_R11,
+    PERF_REG_X86_R12, PERF_REG_X86_R13, PERF_REG_X86_R14, PERF_REG_X86_R15, PERF_REG_X86_IP};
 
 constexpr std::uint64_t mask() {
   std::uint64_t m = 0;
@@ -46,7 +47,9 @@ int Perf::open(int pid, int hz) noexcept {
   a.sample_regs_user = mask();
   a.sample_stack_user = kStackBytes;
   a.exclude_hv = 1;
-  const auto try_open = [&] { return static_cast<int>(syscall(SYS_perf_event_open, &a, pid, -1, -1, PERF_FLAG_FD_CLOEXEC)); };
+  const auto try_open = [&] {
+    return static_cast<int>(syscall(SYS_perf_event_open, &a, pid, -1, -1, PERF_FLAG_FD_CLOEXEC));
+  };
   fd_ = try_open();
   kernel_ = fd_ >= 0;
   if (fd_ < 0 && (errno == EACCES || errno == EPERM)) {

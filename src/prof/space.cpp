@@ -112,7 +112,8 @@ void Space::find_name(std::uint64_t address, std::pmr::string& out) {
 }
 
 std::string_view Space::name(std::uint64_t address) {
-  auto place = std::lower_bound(names_.begin(), names_.end(), address, [](const Name& n, std::uint64_t a) { return n.address < a; });
+  auto place = std::lower_bound(names_.begin(), names_.end(), address,
+                                [](const Name& n, std::uint64_t a) { return n.address < a; });
   if (place == names_.end() || place->address != address) {
     place = names_.insert(place, Name{address, std::pmr::string(memory_)});
     find_name(address, place->text);

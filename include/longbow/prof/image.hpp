@@ -1,4 +1,5 @@
-// One ELF file as the profiler reads it, 64-bit: how frames of its code are laid out (.eh_frame), and its functions' names.
+// One ELF file as the profiler reads it, 64-bit: how frames of its code are laid out (.eh_frame), and its functions'
+// names.
 //
 // Addresses are the file's own (those of its program headers). Whatever the file holds, nothing outside of it is read.
 #pragma once

@@ -1,5 +1,6 @@
-// Samples of a process's processor time taken by the kernel: perf_event_open(2) on its main thread, each with its registers and
-// the top of its stack. Nothing is done to the process; the caller reads the samples from a ring that both map.
+// Samples of a process's processor time taken by the kernel: perf_event_open(2) on its main thread, each with its
+// registers and the top of its stack. Nothing is done to the process; the caller reads the samples from a ring that
+// both map.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
-// A process's code as /proc/PID/maps shows it: which file an address belongs to, the stack of a moment, the names of its frames.
+// A process's code as /proc/PID/maps shows it: which file an address belongs to, the stack of a moment, the names of
+// its frames.
 #pragma once
 
 #include <list>
@@ -13,12 +14,14 @@ class Space {
   Space(int pid, std::pmr::memory_resource* memory)
       : pid_(pid), memory_(memory), text_(memory), places_(memory), files_(memory), names_(memory) {}
 
-  // Reads the maps; what a process has loaded later is not known before the next time. Returns whether they could be read.
+  // Reads the maps; what a process has loaded later is not known before the next time. Returns whether they could be
+  // read.
   bool refresh();
   [[nodiscard]] std::string_view maps() const noexcept { return text_; }
   // The stack of a moment, innermost address first; at most 128 frames.
   void unwind(Moment moment, Stack& out);
-  // The name of the function at an address, or its file's in brackets where the file names none. Holds until the next call.
+  // The name of the function at an address, or its file's in brackets where the file names none. Holds until the next
+  // call.
   std::string_view name(std::uint64_t address);
 
  private:
