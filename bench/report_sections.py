@@ -181,12 +181,13 @@ def insert_plot(rows, clients, batch, width):
 def inserts(report):
     def body(parts):
         out = ["<p>A table with the index beside the same table without it, in slices that take turns; fsync on. The ratio is that of neighbours in time, "
-               "(least-greatest) over the rounds; rates without index differ, since each backend has neighbours of its own.</p>"]
+               "(least-greatest) over the rounds; rates without index differ, since each backend has neighbours of its own. A batch is the rows of a statement; "
+               "CPU is the server's.</p>"]
         for part in parts.values():
             facts = part["figures"]
             for clients, batch in dict.fromkeys((r["clients"], r["batch"]) for r in facts["inserts"]):
                 out.append(figure(lambda width, c=clients, b=batch, r=facts["inserts"]: insert_plot(r, c, b, width)))
-            out.append(table(["backend", "clients, rows each time", "rows/s without", "rows/s", "ratio", "p50 us without", "p50 us", "server CPU us a row"],
+            out.append(table(["backend", "clients, batch", "rows/s without", "rows/s", "ratio", "p50 us without", "p50 us", "CPU us a row"],
                              [[words(r["backend"]), number(r["clients"]) + ", " + number(r["batch"]), number(r["plain_per_second"]), number(r["per_second"]),
                                ratio(r["ratio"]), number(r["plain_p50_us"]), number(r["p50_us"]), number(r["cpu_us"])] for r in facts["inserts"]]))
             if facts["copies"]:
