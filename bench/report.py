@@ -22,7 +22,7 @@ h1 { font-size: 1.7rem; margin: 0 0 4px; } h2 { font-size: 1.25rem; margin: 44px
 h3 { font-size: 1rem; margin: 26px 0 6px; } p { margin: 6px 0 12px; max-width: 74ch; }
 .soft, .source { color: var(--soft); } .source { font-size: .82rem; } code { font: .92em ui-monospace, SFMono-Regular, Menlo, monospace; overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; margin: 8px 0 4px; } table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; min-width: 60%; }
-th, td { padding: 5px 12px 5px 0; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; vertical-align: bottom; }
+th, td { padding: 5px 12px 5px 0; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; vertical-align: top; }
 th { color: var(--soft); font-weight: 600; } th:first-child, td:first-child, td.words, th.words { text-align: left; }
 td.command { white-space: normal; min-width: 22rem; text-align: left; } .missing { background: var(--fill); border-left: 3px solid var(--c2); padding: 8px 12px; margin: 12px 0; }
 figure { margin: 14px 0 8px; } figure svg { display: block; max-width: 100%; height: auto; } .narrow { display: none; }
