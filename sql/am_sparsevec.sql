@@ -27,7 +27,7 @@ SELECT longbow_check('small_l2'), longbow_check('small_ip'), longbow_check('smal
 
 -- Words as bags of trigrams.
 CREATE FUNCTION bag(word text) RETURNS sparsevec LANGUAGE sql IMMUTABLE STRICT AS
-$$ SELECT ('{' || string_agg(at || ':' || n, ',') || '}/1000000')::sparsevec FROM
+$$ SELECT ('{' || string_agg(at || ':' || n, ',') || '}/1000000')::public.sparsevec FROM
    (SELECT 1 + (hashtext(substr('  ' || word || ' ', i, 3)) & 1048575) % 1000000 AS at, count(*) AS n
     FROM generate_series(1, length(word) + 1) i GROUP BY 1) s $$;
 CREATE TABLE all_words (id serial, word text, vector vector(100));
