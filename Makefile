@@ -12,7 +12,7 @@ OBJS = $(PURE_SRCS:.cpp=.o) $(GLUE_SRCS:.cpp=.o)
 PG_CONFIG ?= pg_config
 
 # What the build needs beyond the compiler, each with the Debian package that has it.
-ifeq ($(filter quickstart check check-all fuzz bench clean distclean format lint unit bench-%,$(MAKECMDGOALS)),)
+ifeq ($(filter quickstart check check-all fuzz bench clean distclean format lint unit,$(MAKECMDGOALS)),)
 ifeq ($(shell command -v $(PG_CONFIG)),)
 $(error $(PG_CONFIG) not found: install postgresql-server-dev-all, or name it with PG_CONFIG=)
 endif
@@ -30,7 +30,7 @@ SHLIB_LINK = -luring -lsnappy -lstdc++
 EXTRA_CLEAN = $(OBJS:.o=.d) build
 override with_llvm = no
 
-ifneq ($(filter-out unit quickstart check check-all fuzz bench bench-% format lint distclean,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out unit quickstart check check-all fuzz bench format lint distclean,$(or $(MAKECMDGOALS),all)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 endif

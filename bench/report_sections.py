@@ -33,7 +33,8 @@ def words(value):
 
 
 def table(heads, rows):
-    head = "".join(f"<th>{words(h)}</th>" for h in heads)
+    """Of HTML: words() makes it of text, number() of a figure."""
+    head = "".join(f"<th>{h}</th>" for h in heads)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     return f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
@@ -114,9 +115,8 @@ def at_targets(parts):
     rows = []
     for part in parts:
         for at in part["figures"]["at"]:
-            beside = number(at["ratio"], 2) if at["ratio"] is not None else "-"
             rows.append((at["target"], [METHODS[at["method"]][0] + ", least effort for " + number(at["target"], 0, 100, " %"), number(at["recall"], 2, 100, " %"),
-                                        number(at["qps"]), number(at["p50_us"]), number(at["p99_us"]), number(at["effort"]), beside]))
+                                        number(at["qps"]), number(at["p50_us"]), number(at["p99_us"]), number(at["effort"]), number(at["ratio"], 2)]))
         for at in part["figures"]["target_recall"]:
             rows.append((2, ["longbow, target_recall = " + number(at["target"], 2), number(at["recall"], 2, 100, " %"), number(at["qps"]),
                              number(at["p50_us"]), number(at["p99_us"]), "planned", "-"]))
@@ -253,10 +253,9 @@ def kernels(report):
                     named.setdefault(f'{r["kernel"]} {r["shape"]}', []).append((TIERS[r["tier"]], r["per_second"]))
             rows = sorted(named.items(), key=lambda row: -row[1][-1][1])
             kinds = {kind: tier for tier, kind in TIERS.items() if any(kind == k for _, these in rows for k, _ in these)}
-            scaled = [(label, [(kind, value) for kind, value in these]) for label, these in rows]
-            out.append(figure(lambda width, r=scaled, k=kinds, m=limits: dots("Kernels by tier", r, k, m, width, "GB/s (log)", 1e-9)))
+            out.append(figure(lambda width, r=rows, k=kinds, m=limits: dots("Kernels by tier", r, k, m, width, "GB/s (log)", 1e-9)))
             read = next((r["per_second"] for r in facts["reads"] if r["what"] == "L2" and r["tier"] == best), None)
-            out.append(f"<details><summary>All kernels, shapes and tiers</summary>" + table(
+            out.append("<details><summary>All kernels, shapes and tiers</summary>" + table(
                 ["kernel", "shape", "tier", "GB/s"], [[words(r["kernel"]), words(r["shape"]), words(r["tier"]), number(r["per_second"], 1, 1e-9)] for r in facts["rates"]])
                 + "</details>")
             out.append(f'<p class="soft">The widest tier here: {words(best)}, which reads {number(read, 1, 1e-9)} GB/s from the L2 cache.</p>' + source(part))
@@ -303,10 +302,8 @@ def growth(report):
             recalls = [f'recall@10 in {number(r["leaves"])} leaves' for r in facts["ways"][0]["recalls"]]
             rows = [[words(w["way"]), *(number(r["recall"], 2, 100, " %") for r in w["recalls"]), number(w["leaves"]), number(w["planned"]),
                      number(w["bytes"], 1, 1e-6), number(w["merge_seconds"], 2)] for w in facts["ways"]]
-            body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-            heads = "".join(f"<th>{h}</th>" for h in ["index", *recalls, "leaves", "planned", "MB", "merge s"])
             out.append(f'<p>Set {words(facts["set"])}: an index built over its first {number(facts["first"])} rows and fed with the rest, beside one built over all.</p>'
-                       f'<div class="scroll" tabindex="0"><table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>' + source(part))
+                       + table(["index", *recalls, "leaves", "planned", "MB", "merge s"], rows) + source(part))
         return "".join(out)
 
     return section(report, "grow", "growth", "Growth", body)

@@ -150,6 +150,7 @@ SET ROLE longbow_looker;
 SELECT count(*) > 0 AS rows FROM longbow_stat_index;
 SELECT count(*) > 0 AS rows FROM longbow_stat_activity;
 SELECT count(*) AS rows FROM longbow_stat_storage, longbow_stat_gc;
+SELECT relname FROM pg_class WHERE relkind = 'v' AND relname LIKE 'longbow\_stat\_%' AND NOT has_table_privilege(oid, 'SELECT');
 SELECT longbow_stat_reset();
 RESET ROLE;
 DROP ROLE longbow_looker;

@@ -31,7 +31,7 @@ SELECT index, rows, dead, plain_rows FROM stat WHERE index = 't_v';
 TRUNCATE t;
 INSERT INTO t SELECT i, vec(i, 4) FROM generate_series(1, 2000) i;
 SELECT longbow_merge('t_v') >= 0 AS merged;
-SELECT rows, leaves > 50 AS many, splits > 50 AS split, height FROM stat WHERE index = 't_v';
+SELECT rows, leaves > 30 AS many, splits > 30 AS split, height FROM stat WHERE index = 't_v';
 SELECT last_trained IS NULL AS untrained, trained_rows, drift IS NULL OR drift BETWEEN 0 AND 1 AS drift FROM stat WHERE index = 't_v';
 REINDEX INDEX t_v;
 SELECT rows, leaves > 50 AS many, splits, height, calibration_queries > 0 AS calibrated, calibrated_rows,

@@ -1609,7 +1609,7 @@ BEGIN ATOMIC
   WITH i AS MATERIALIZED (
     SELECT v.*, format('%I.%I', v.schema, v.index) AS name, x.indisvalid, t.reltoastrelid, t.reltuples, st.seq_tup_read / greatest(t.reltuples, v.rows, 1) AS passes,
            greatest(10000, 0.02 * v.rows) * coalesce(nullif(current_setting('longbow.gc_percent', true)::integer, -1), 100) / 100 AS merge_at,
-           greatest(0.05, 1.0 / v.leaf_size) AS usual_drift,
+           greatest(0.05, 1.0 / nullif(v.leaf_size, 0)) AS usual_drift,
            coalesce(v.rows_rechecked, v.rows_returned) / nullif(v.scans, 0) AS fetched,
            CASE WHEN a.attstorage <> 'p' THEN v.dims * CASE y.typname WHEN 'vector' THEN 4 WHEN 'halfvec' THEN 2 ELSE 0 END END AS value_bytes
     FROM longbow_stat_index v
@@ -1690,5 +1690,5 @@ COMMENT ON FUNCTION longbow_diagnose(integer, bigint) IS
 
 -- == what monitoring may look at ==
 
-GRANT SELECT ON longbow_stat_simd, longbow_stat_index, longbow_stat_storage, longbow_stat_gc, longbow_stat_memory, longbow_stat_activity
+GRANT SELECT ON longbow_stat_simd, longbow_stat_index, longbow_stat_storage, longbow_stat_gc, longbow_stat_memory, longbow_stat_activity, longbow_stat_numa
   TO pg_monitor;

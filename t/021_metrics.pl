@@ -207,6 +207,14 @@ like(request($get), qr/^HTTP\/1\.1 200 /, 'and the next one is served');
 is($node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'longbow metrics server'"), 1, 'the worker lives');
 unlike(slurp_file($node->logfile), qr/terminated by signal|exited with exit code/, 'no process has died');
 
+# -- who ends one of the processes does not end it for good
+my $processes = "SELECT string_agg(pid::text, ' ' ORDER BY backend_type) FROM pg_stat_activity WHERE backend_type IN ('longbow launcher', 'longbow metrics server')";
+my ($launcher, $server) = split / /, $node->safe_psql('postgres', $processes);
+$node->safe_psql('postgres', "SELECT pg_terminate_backend($launcher), pg_terminate_backend($server)");
+ok($node->poll_query_until('postgres', "SELECT coalesce(array_length(p, 1) = 2 AND NOT p && ARRAY['$launcher', '$server'], false) FROM (SELECT string_to_array(($processes), ' ')) AS s (p)"),
+	'launcher and metrics server come back');
+like(request($get), qr/^HTTP\/1\.1 200 /, 'and serve');
+
 # -- a standby serves too; a port that is taken is said in the log, and nothing else suffers
 $node->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('metrics_standby');

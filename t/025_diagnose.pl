@@ -13,6 +13,7 @@ my $node = new_cluster('diagnose', <<'CONF');
 shared_preload_libraries = 'longbow'
 longbow.gc_percent = -1
 longbow.delta_memory = '1MB'
+longbow.storage_use_iouring = off
 fsync = off
 CONF
 
@@ -44,6 +45,7 @@ SQL
 $node->start;
 prepare($node);
 $node->safe_psql('postgres', 'INSERT INTO t SELECT i, point(i) FROM generate_series(3001, 3050) i');
+$node->safe_psql('postgres', 'CREATE TABLE empty (v vector); CREATE INDEX ON empty USING longbow (v)');
 is(found($node), '', 'all is well');
 $node->safe_psql('postgres', "SELECT longbow_merge('t_v')");
 is(found($node), '', 'and after a merge');
@@ -62,7 +64,7 @@ is($node->safe_psql('postgres', 'SET longbow.probes = 1; SELECT count(*) FROM lo
 
 $node->safe_psql('postgres', 'CREATE TABLE s AS SELECT * FROM t; CREATE INDEX s_v ON s USING longbow (v)');
 is(found($node, 'planner not using an index'), '', 'an index that was just built');
-$node->safe_psql('postgres', join(';', 'SET enable_indexscan = off', ("SELECT id FROM s ORDER BY v <-> point(7) LIMIT 1") x 40));
+$node->safe_psql('postgres', join(';', 'SET enable_indexscan = off', ("SELECT id FROM s ORDER BY v <-> point(7) LIMIT 1") x 40, 'SELECT pg_stat_force_next_flush()'));
 like(found($node, 'planner not using an index'), qr/^info: public\.s_v: \d+ searches, while its table was read from end to end 4\d times(, never analyzed)?$/, 'planner not using an index');
 $node->safe_psql('postgres', 'DROP TABLE s');
 
@@ -162,7 +164,7 @@ for (1 .. 4)
 }
 like($lag, qr/^info: \d+ kB of the side WAL are not on disk; written every 10s$/, 'async lag');
 is(found($node, 'toasted recheck cost'), '', 'TOAST costs nothing before there are searches');
-$node->safe_psql('postgres', "SET enable_seqscan = off; DO 'DECLARE q vector := (SELECT v FROM wide LIMIT 1); BEGIN FOR i IN 1..15 LOOP PERFORM v FROM wide ORDER BY v <-> q LIMIT 3; END LOOP; END'");
+$node->safe_psql('postgres', "SET enable_seqscan = off; DO 'DECLARE q vector := (SELECT v FROM wide LIMIT 1); BEGIN FOR i IN 1..15 LOOP PERFORM v FROM wide ORDER BY v <-> q LIMIT 3; END LOOP; END'; SELECT pg_stat_force_next_flush()");
 like(found($node, 'toasted recheck cost'), qr/^info: public\.wide_v: a search reads \d+ rows of 6000 bytes from the TOAST table \(\d+ [kM]B\)$/, 'toasted recheck cost');
 set_config($node, 'longbow.wal_flush_interval' => '10ms');
 $node->reload;
@@ -194,7 +196,7 @@ C
 		$slow->start;
 	}
 	prepare($slow);
-	$slow->safe_psql('postgres', join(';', map { "INSERT INTO t SELECT $_, point($_)" } 10001 .. 10030)) for 1;
+	$slow->safe_psql('postgres', join(';', map { "INSERT INTO t SELECT $_, point($_)" } 10001 .. 10030));
 	like(found($slow, 'io_uring not effective'), qr/^info: the side WAL works by standard: /, 'io_uring not effective');
 	$slow->safe_psql('postgres', "INSERT INTO t SELECT $_, point($_)") for 10031 .. 10060;
 	like(found($slow, 'I/O bottleneck'), qr/^warning: commits waited for the side WAL: median [1-9]\d\.\d ms/m, 'I/O bottleneck');

@@ -115,7 +115,7 @@ sub start_again
 	return 0;
 }
 
-# A mount namespace in which an ordinary user may mount; empty where the kernel or a container forbids it.
+# The command that makes a mount namespace in which an ordinary user may mount; may_mount: whether kernel and container allow that.
 my @namespace = ('unshare', '--user', '--mount', '--map-current-user', '--keep-caps');
 sub may_mount { return system(join(' ', @namespace, q{sh -c 'mount -t tmpfs -o size=1m none /dev/shm'}, '>/dev/null 2>&1')) == 0; }
 

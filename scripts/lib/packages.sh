@@ -119,7 +119,7 @@ default_major() {
 }
 
 build_packages="make g++ pkg-config liburing-dev libsnappy-dev libsimde-dev"
-check_packages="libgtest-dev libipc-run-perl perl binutils"
+check_packages="libgtest-dev libipc-run-perl perl binutils python3"
 
 # Builds and installs the extension. Up to PostgreSQL 17 a server finds extensions only in its own folders, so this
 # part needs root; "make uninstall" undoes it.

@@ -22,7 +22,7 @@ constexpr int kMostProbes = 32768;
                   errdetail_internal("%s", detail)));
 }
 
-// A setting's number; 0 where nobody has set it.
+// A setting's number; 0 where nobody has set it and pgvector's library, which has defaults, is not loaded.
 int read_number(const char* name, int most) {
   const char* value = GetConfigOption(name, true, false);
   if (value == nullptr || value[0] == '\0') return 0;

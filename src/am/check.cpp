@@ -126,12 +126,8 @@ int64 check(Relation heap, Relation index) {
 LB_FUNCTION(longbow_check) {
   const Oid oid = PG_GETARG_OID(0);
   longbow::am::flush_batches();
-  // Lock the table first, as every other command does.
-  const Oid heap_oid = IndexGetRelation(oid, true);
-  const Relation heap = OidIsValid(heap_oid) ? table_open(heap_oid, AccessShareLock) : nullptr;
-  const Relation index = longbow::am::open_index(oid, AccessShareLock, true);
-  if (heap == nullptr || heap_oid != IndexGetRelation(oid, false))
-    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("could not open the table of index \"%s\"", RelationGetRelationName(index))));
+  Relation heap;
+  const Relation index = longbow::am::open_index_and_table(oid, AccessShareLock, &heap);
   if (!index->rd_index->indisvalid)
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                     errmsg("index \"%s\" is not valid", RelationGetRelationName(index))));

@@ -9,6 +9,8 @@
 
 extern "C" {
 #include "access/relation.h"
+#include "access/table.h"
+#include "catalog/index.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "utils/acl.h"
@@ -197,6 +199,16 @@ Relation open_index(Oid oid, LOCKMODE mode, bool owner_only) {
   if (RELATION_IS_OTHER_TEMP(index))
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                     errmsg("cannot access temporary indexes of other sessions")));
+  return index;
+}
+
+Relation open_index_and_table(Oid oid, LOCKMODE index_mode, Relation* heap) {
+  // The table's lock comes first, as in every other command.
+  const Oid heap_oid = IndexGetRelation(oid, true);
+  *heap = OidIsValid(heap_oid) ? table_open(heap_oid, AccessShareLock) : nullptr;
+  const Relation index = open_index(oid, index_mode, true);
+  if (*heap == nullptr || heap_oid != IndexGetRelation(oid, false))
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("could not open the table of index \"%s\"", RelationGetRelationName(index))));
   return index;
 }
 

@@ -90,5 +90,7 @@ void recalibrate_if_grown(tree::PageStore& store, const tree::Space& space, std:
 
 // Opens an index of ours by OID for a function; checks the access method and, where asked, ownership.
 Relation open_index(Oid oid, LOCKMODE mode, bool owner_only);
+// Opens its table too, which is locked first (AccessShareLock); for the owner.
+Relation open_index_and_table(Oid oid, LOCKMODE index_mode, Relation* heap);
 
 }  // namespace longbow::am

@@ -26,12 +26,14 @@ namespace longbow::am {
 
 namespace {
 
-// A round's rows: enough that most leaves which get rows get several, few enough to end soon and fit memory.
-constexpr std::size_t kRoundRows = 20000;
+// A round's rows: enough that most leaves which get rows get several, few enough to end soon and fit memory. Its plan and its
+// part of the list take pages until it ends: in a small tree a round is a quarter of it, whose pages the next ones use again.
+constexpr std::size_t kRoundRows = 20000, kSmallRoundRows = 1000;
 constexpr std::size_t kRoundBytes = 16 << 20;
 
-std::size_t round_rows(const tree::Space& space) {
-  return std::clamp<std::size_t>(kRoundBytes / (space.dims() * sizeof(float)), 16, kRoundRows);
+std::size_t round_rows(const tree::Meta& meta) {
+  const std::size_t quarter = std::max<std::size_t>(kSmallRoundRows, std::size_t{meta.leaves} * meta.leaf_size / 4);
+  return std::min(std::clamp<std::size_t>(kRoundBytes / (meta.dims * sizeof(float)), 16, kRoundRows), quarter);
 }
 
 // Position in the side WAL of the oldest pending entry that has one; 0 if none has.
@@ -83,9 +85,10 @@ Range pending_range(Relation index) {
 
 }  // namespace
 
+double merge_base(double tree_rows) noexcept { return std::max(10000.0, tree_rows * 0.02); }
+
 double merge_threshold(double tree_rows) {
-  if (pg::settings.gc_percent < 0) return -1;
-  return std::max(10000.0, tree_rows * 0.02) * pg::settings.gc_percent / 100.0;
+  return pg::settings.gc_percent < 0 ? -1 : merge_base(tree_rows) * pg::settings.gc_percent / 100.0;
 }
 
 MergeRound merge_round(Relation heap, Relation index, bool wait, std::size_t most) {
@@ -103,7 +106,7 @@ MergeRound merge_round(Relation heap, Relation index, bool wait, std::size_t mos
     const tree::Space* space = load_space(index, store, context);
     if (space->dims() == 0 || space->meta.pending_head == tree::kNoBlock) return pg::end_activity(before);
     VectorFetch vectors(heap, index, *space, memory);
-    round.result = tree::merge_pending(store, *space, vectors, std::min(most, round_rows(*space)), memory);
+    round.result = tree::merge_pending(store, *space, vectors, std::min(most, round_rows(tree::read_meta(store))), memory);
     vectors.close();
     pg::Delta delta = pg::Delta::of(index, *space, false);
     if (delta) delta.drop_below(round.result.from, oldest_position(store));
@@ -160,12 +163,8 @@ LB_FUNCTION(longbow_merge) {
   const Oid oid = PG_GETARG_OID(0);
   PreventCommandDuringRecovery("longbow_merge()");
   longbow::am::flush_batches();
-  const Oid heap_oid = IndexGetRelation(oid, true);
-  const Relation heap = OidIsValid(heap_oid) ? table_open(heap_oid, AccessShareLock) : nullptr;
-  const Relation index = longbow::am::open_index(oid, RowExclusiveLock, true);
-  if (heap == nullptr || heap_oid != IndexGetRelation(oid, false))
-    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-                    errmsg("could not open the table of index \"%s\"", RelationGetRelationName(index))));
+  Relation heap;
+  const Relation index = longbow::am::open_index_and_table(oid, RowExclusiveLock, &heap);
   const std::uint64_t rows = longbow::am::merge_all(heap, index, true);
   relation_close(index, RowExclusiveLock);
   table_close(heap, AccessShareLock);

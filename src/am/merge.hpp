@@ -14,6 +14,8 @@ struct MergeRound {
 
 // Rows that may be pending in an index of so many before workers merge it; negative for never.
 double merge_threshold(double tree_rows);
+// The same at longbow.gc_percent = 100.
+double merge_base(double tree_rows) noexcept;
 // Merges up to one round's rows, at most `most`; `wait` for a session that is at it. The caller's transaction gives the
 // snapshot, and it has locked heap and index. Without a heap only rows that the side WAL has are merged.
 MergeRound merge_round(Relation heap, Relation index, bool wait, std::size_t most = SIZE_MAX);

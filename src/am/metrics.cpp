@@ -73,10 +73,8 @@ void write_gc(Exposition& e) {
   const pg::GcCounters& c = *pg::gc_counters();
   const pg::DeltaShared& delta = *pg::shared_parts.delta;
   std::uint64_t pending = 0;
-  for (const pg::DeltaIndex& d : delta.index) {
-    const std::uint64_t from = d.from.load(), next = d.next.load();
-    if (d.used && next > from) pending += next - from;
-  }
+  for (const pg::DeltaIndex& d : delta.index)
+    if (d.used) pending += d.pending();
   const auto chunks = static_cast<double>(delta.chunks), free = static_cast<double>(delta.free_count);
   e.gauge("longbow_gc_pending_rows", static_cast<double>(pending), "Rows waiting to go into their trees.");
   e.gauge("longbow_gc_delta_bytes", chunks * pg::kDeltaChunkBytes, "Shared memory for codes of pending rows.");
@@ -161,9 +159,9 @@ void label_index(Exposition& e, const IndexSample& s) {
 
 double pending_of(const IndexSample& s) {
   for (const pg::DeltaIndex& d : pg::shared_parts.delta->index) {
-    if (!d.used || s.incarnation == 0 || d.incarnation != s.incarnation) continue;
-    const std::uint64_t from = d.from.load(), next = d.next.load();
-    return next > from ? static_cast<double>(next - from) : 0;
+    // A database made from a template has copies of its indexes.
+    const bool same = d.incarnation == s.incarnation && lb_database(d.file) == pg::entry_database(s.key);
+    if (d.used && s.incarnation != 0 && same) return static_cast<double>(d.pending());
   }
   return 0;
 }
@@ -182,7 +180,7 @@ void write_indexes(Exposition& e) {
       {"longbow_index_rows_inserted_total", "Rows that inserts brought."},
       {"longbow_index_rows_merged_total", "Rows that merges took into the tree."},
   };
-  if (OidIsValid(MyDatabaseId)) pg::forget_gone_index_stats();
+  pg::forget_gone_index_stats();
   std::size_t count = 0;
   const IndexSample* samples = collect_indexes(&count);
   if (count == 0) return;

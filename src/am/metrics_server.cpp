@@ -288,5 +288,6 @@ extern "C" void longbow_metrics_main(Datum) {
   BackgroundWorkerUnblockSignals();
   BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
   longbow::am::run();
-  proc_exit(0);
+  // Not 0: a process that was ended alone, not with the server, is to be started again.
+  proc_exit(1);
 }

@@ -222,11 +222,8 @@ Datum run(FunctionCallInfo fcinfo, Arguments* a) {
   check_range("samples", a->samples, 1, kMostSamples);
   if (a->has_target) check_range("target", a->target, 0.5, 1);
   flush_batches();
-  const Oid heap_oid = IndexGetRelation(a->index, true);
-  const Relation heap = OidIsValid(heap_oid) ? table_open(heap_oid, AccessShareLock) : nullptr;
-  const Relation index = open_index(a->index, AccessShareLock, true);
-  if (heap == nullptr || heap_oid != IndexGetRelation(a->index, false))
-    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("could not open the table of index \"%s\"", RelationGetRelationName(index))));
+  Relation heap;
+  const Relation index = open_index_and_table(a->index, AccessShareLock, &heap);
   if (!index->rd_index->indisvalid)
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                     errmsg("index \"%s\" is not valid", RelationGetRelationName(index))));

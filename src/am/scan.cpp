@@ -174,8 +174,6 @@ IndexScanDesc begin_scan(Relation index, int keys, int orderbys) {
 void rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys) {
   ScanState* s = state_of(scan);
   finish_search(scan);
-  s->started = false;
-  s->search = nullptr;
   MemoryContextReset(s->memory);
   if (keys != nullptr && nkeys > 0) memmove(scan->keyData, keys, static_cast<Size>(nkeys) * sizeof(ScanKeyData));
   if (orderbys != nullptr && norderbys > 0)

@@ -134,7 +134,7 @@ struct Pending {
 Pending put_pending(Report& out, const SizingSubject& s) {
   const bool never = pg::settings.gc_percent < 0;
   // Where nothing merges by itself nothing bounds the list: what the default would need.
-  const double start = never ? std::max(10000.0, s.rows * 0.02) : merge_threshold(s.rows);
+  const double start = never ? merge_base(s.rows) : merge_threshold(s.rows);
   tree::Space space{};
   space.meta = s.meta;
   space.leaf = tree::leaf_geometry(s.meta.dims, s.meta.bits, s.meta.leaf_size);

@@ -8,7 +8,7 @@ namespace longbow::am {
 
 struct SizingSubject {
   Element element;
-  int dims;         // of a value; for sparsevec what the column declares, or 0
+  int dims;         // of a value; of an index on sparsevec those that rows are hashed to
   tree::Meta meta;  // of the index, settled
   double rows;
   // Of an index that is there, else 0: bytes of its file and of its table.

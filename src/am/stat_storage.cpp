@@ -102,8 +102,7 @@ void write_gc(RowWriter& row) {
   for (const longbow::pg::DeltaIndex& e : delta.index) {
     if (!e.used) continue;
     indexes++;
-    const std::uint64_t from = e.from.load(), next = e.next.load();
-    pending += next > from ? next - from : 0;
+    pending += e.pending();
   }
   const auto chunks = static_cast<std::uint64_t>(delta.chunks), free = static_cast<std::uint64_t>(delta.free_count);
   row.number(indexes);

@@ -61,8 +61,7 @@ constexpr std::int64_t kFirstWait_us = 1000 * 1000, kMostWait_us = 60 * kFirstWa
 
 // Whether an index of the delta's table is due: it has grown past its threshold, or half the delta is in use.
 bool is_due(const pg::DeltaIndex& e) {
-  const std::uint64_t from = e.from.load(), next = e.next.load();
-  const double rows = next > from ? static_cast<double>(next - from) : 0;
+  const auto rows = static_cast<double>(e.pending());
   const double most = merge_threshold(static_cast<double>(e.tree_rows.load()));
   if (rows <= 0 || most < 0) return false;
   return rows >= most || pg::delta_half_full();
@@ -131,21 +130,6 @@ void forget_dropped_databases() {
     const pg::DeltaIndex& e = pg::shared_parts.delta->index[i];
     if (e.used && !there[i] && lb_same_file(e.file, file[i])) pg::forget_delta(i);
   }
-}
-
-// Gives back the counters of indexes of databases that are gone.
-void forget_dropped_stats() {
-  bool there[pg::kMostStatIndexes] = {};
-  Oid database[pg::kMostStatIndexes];
-  for (std::size_t i = 0; i < pg::kMostStatIndexes; i++) {
-    const std::uint64_t key = pg::shared_parts.indexes->entry[i].key.load();
-    database[i] = pg::is_index_key(key) ? pg::entry_database(key) : InvalidOid;
-  }
-  for_each_database([&](Oid oid, bool) {
-    for (std::size_t i = 0; i < pg::kMostStatIndexes; i++) there[i] = there[i] || database[i] == oid;
-  });
-  for (std::size_t i = 0; i < pg::kMostStatIndexes; i++)
-    if (OidIsValid(database[i]) && !there[i]) pg::forget_database_stats(database[i]);
 }
 
 Started* started_of(Launcher* l, Oid database) {
@@ -223,10 +207,7 @@ void start_due_workers(Launcher* l) {
     const Oid database = lb_database(e.file);
     const bool tidy = e.first >= 0 && TimestampDifferenceExceeds(started_of(l, database)->at, now, kTidy_ms);
     if (!tidy && !is_due(e)) continue;
-    if (!looked) {
-      forget_dropped_databases();
-      forget_dropped_stats();
-    }
+    if (!looked) forget_dropped_databases();
     looked = true;
     if (e.used) start_worker(l, database);
   }
@@ -423,7 +404,8 @@ extern "C" void longbow_launcher_main(Datum) {
   BackgroundWorkerUnblockSignals();
   BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
   longbow::am::launch();
-  proc_exit(0);
+  // Not 0: a launcher that was ended alone, not with the server, is to be started again.
+  proc_exit(1);
 }
 
 extern "C" void longbow_worker_main(Datum database) {

@@ -47,7 +47,7 @@ void end_search_activity() noexcept;
 // What the process does when it does nothing else.
 void settle(Phase phase);
 
-// Between these the process waits; PostgreSQL shows a wait event too.
+// Between these the process may wait (an append to the log waits only where it finds no room); PostgreSQL shows a wait event too.
 void begin_wait(Wait wait) noexcept;
 void end_wait() noexcept;
 // The same where PostgreSQL shows a wait event of its own.

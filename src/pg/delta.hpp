@@ -35,6 +35,12 @@ struct DeltaIndex {
   std::atomic<std::uint64_t> from, next;  // of the list, as seen last
   std::atomic<std::uint64_t> tree_rows;   // in the tree when it was merged last, about
   std::atomic<std::uint64_t> log_floor;   // position in the side WAL before which no pending row needs it; 0 = unknown
+
+  // Rows of the list, dead ones included.
+  [[nodiscard]] std::uint64_t pending() const noexcept {
+    const std::uint64_t begin = from.load(), end = next.load();
+    return end > begin ? end - begin : 0;
+  }
 };
 
 struct DeltaChunk {

@@ -51,6 +51,7 @@ void give_back(IndexEntry& e, std::uint64_t key) noexcept {
   if (e.key.compare_exchange_strong(key, kTaking)) {
     clear(e);
     e.key.store(kGivenBack, std::memory_order_release);
+    table()->full_said = false;
   }
 }
 
@@ -143,15 +144,11 @@ void forget_gone_index_stats() {
   if (table() == nullptr) return;
   for (IndexEntry& e : table()->entry) {
     const std::uint64_t key = e.key.load(std::memory_order_acquire);
-    if (!is_index_key(key) || entry_database(key) != MyDatabaseId) continue;
-    if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(entry_index(key)))) give_back(e, key);
-  }
-}
-
-void forget_database_stats(Oid database) noexcept {
-  for (IndexEntry& e : table()->entry) {
-    const std::uint64_t key = e.key.load(std::memory_order_acquire);
-    if (is_index_key(key) && entry_database(key) == database) give_back(e, key);
+    if (!is_index_key(key)) continue;
+    const Oid database = entry_database(key);
+    const bool there = database == MyDatabaseId ? SearchSysCacheExists1(RELOID, ObjectIdGetDatum(entry_index(key)))
+                                                : SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(database));
+    if (!there) give_back(e, key);
   }
 }
 

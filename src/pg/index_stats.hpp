@@ -1,8 +1,8 @@
 // What searches and inserts did, index by index, in shared memory: sums of plain counters, without a lock.
 //
 // An index has a place in a table of fixed size, found by hashing {database, oid} and taken by compare-and-swap; it keeps it over
-// REINDEX. A search adds its sums once, where it ends. A place is given back when nobody knows its index any more; whoever still
-// adds to it then adds to nothing. The table outlives a restart in a file (index_stats_file.cpp), as PostgreSQL's own
+// REINDEX. A search adds its sums once, where it ends. A place is given back when nobody knows its index any more; a search
+// that is open then adds to nothing, or to the index that has taken the place since. The table outlives a restart in a file (index_stats_file.cpp), as PostgreSQL's own
 // statistics do, and like those is lost in a crash.
 #pragma once
 
@@ -17,7 +17,7 @@ namespace longbow::pg {
 inline constexpr std::size_t kMostStatIndexes = 1024;
 inline constexpr std::size_t kIndexCounters = 9;
 
-// What is counted; index_counter_name() has the words.
+// What is counted; am/metrics.cpp has the words.
 enum class IndexCount : std::uint8_t {
   scans,
   leaves,     // visited
@@ -68,10 +68,8 @@ bool find_index_sums(Oid index, IndexSums& sums) noexcept;
 // Names of a place as they were noted; false if there are none yet, or they change all the time.
 bool index_names(const IndexEntry& entry, char (&schema)[NAMEDATALEN], char (&name)[NAMEDATALEN]) noexcept;
 
-// Gives back the places of indexes of this database that are gone. In a transaction.
+// Gives back the places of indexes of this database that are gone, and of databases that are. In a transaction.
 void forget_gone_index_stats();
-// Gives back the places of a dropped database.
-void forget_database_stats(Oid database) noexcept;
 // All sums begin anew.
 void reset_index_stats() noexcept;
 

@@ -15,6 +15,9 @@ extern "C" {
 #include <unistd.h>
 
 #include "access/xlog.h"
+#include "catalog/pg_control.h"
+#include "common/controldata_utils.h"
+#include "miscadmin.h"
 #include "storage/fd.h"
 #include "storage/ipc.h"
 #include "utils/timestamp.h"
@@ -73,18 +76,20 @@ bool write_all(FILE* file) {
   return good;
 }
 
+// Whether the cluster was shut down; the postmaster's exit status is 0 after an immediate shutdown too.
+bool is_shut_down() {
+  bool good = false;
+  const ControlFileData* control = get_controlfile(DataDir, &good);
+  return good && (control->state == DB_SHUTDOWNED || control->state == DB_SHUTDOWNED_IN_RECOVERY);
+}
+
 void save(int code, Datum) {
-  if (code != 0 || shared_parts.indexes == nullptr) return;
+  if (code != 0 || shared_parts.indexes == nullptr || !is_shut_down()) return;
   if (!make_side_wal_directory()) return;
   FILE* file = AllocateFile(kTemporary, PG_BINARY_W);
-  const bool good = file != nullptr && write_all(file);
+  bool good = file != nullptr && write_all(file);
+  if (file != nullptr && FreeFile(file) != 0) good = false;
   if (!good) {
-    ereport(LOG, (errcode_for_file_access(), errmsg("could not write file \"%s\": %m", kTemporary)));
-    if (file != nullptr) FreeFile(file);
-    unlink(kTemporary);
-    return;
-  }
-  if (FreeFile(file) != 0) {
     ereport(LOG, (errcode_for_file_access(), errmsg("could not write file \"%s\": %m", kTemporary)));
     unlink(kTemporary);
     return;

@@ -13,8 +13,6 @@
 
 extern "C" {
 #include "libpq/pqsignal.h"
-#include "storage/ipc.h"
-#include "storage/shmem.h"
 
 extern void* __libc_stack_end;
 }
@@ -36,8 +34,6 @@ struct SampleSlot {
 };
 
 SampleSlot* slot;
-shmem_request_hook_type next_request;
-shmem_startup_hook_type next_startup;
 
 #if defined(__x86_64__)
 // In the target, at any moment: lock-free atomics and plain copies only; errno stays.
@@ -70,21 +66,6 @@ void install_handler() {}
 constexpr bool kPossible = false;
 #endif
 
-void on_request() {
-  if (next_request != nullptr) next_request();
-  RequestAddinShmemSpace(sizeof(SampleSlot));
-}
-
-void on_startup() {
-  if (next_startup != nullptr) next_startup();
-  LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-  bool found = false;
-  auto* s = static_cast<SampleSlot*>(ShmemInitStruct("longbow sampler", sizeof(SampleSlot), &found));
-  if (!found) new (s) SampleSlot{};
-  slot = s;
-  LWLockRelease(AddinShmemInitLock);
-}
-
 std::int64_t nanoseconds(clockid_t clock) noexcept {
   timespec t{};
   if (clock_gettime(clock, &t) != 0) return 0;  // the process has gone
@@ -93,13 +74,11 @@ std::int64_t nanoseconds(clockid_t clock) noexcept {
 
 }  // namespace
 
-void register_sampler() {
-  next_request = shmem_request_hook;
-  shmem_request_hook = on_request;
-  next_startup = shmem_startup_hook;
-  shmem_startup_hook = on_startup;
-  install_handler();
-}
+Size sampler_bytes() { return sizeof(SampleSlot); }
+
+void attach_sampler(void* memory, bool fresh) { slot = fresh ? new (memory) SampleSlot{} : static_cast<SampleSlot*>(memory); }
+
+void register_sampler() { install_handler(); }
 
 const char* Sampler::open(int pid, int hz) noexcept {
   if (!kPossible) return "it is implemented for x86-64";

@@ -10,11 +10,15 @@
 #include <ctime>
 
 #include "longbow/prof/image.hpp"
+#include "pg/compat.hpp"
 
 namespace longbow::pg {
 
-// Called by _PG_init while the postmaster preloads libraries.
+// Called by _PG_init while the postmaster preloads libraries: installs the handler.
 void register_sampler();
+Size sampler_bytes();
+// Its place in shared memory, which is laid out if it is fresh.
+void attach_sampler(void* memory, bool fresh);
 
 class Sampler {
  public:

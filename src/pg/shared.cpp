@@ -7,6 +7,7 @@
 #include "pg/delta.hpp"
 #include "pg/index_stats.hpp"
 #include "pg/numa.hpp"
+#include "pg/sampler.hpp"
 #include "pg/settings.hpp"
 #include "pg/side_wal.hpp"
 
@@ -33,6 +34,7 @@ void on_request() {
   RequestAddinShmemSpace(delta_shared_bytes(delta_memory()));
   RequestAddinShmemSpace(MAXALIGN(sizeof(ServerShared)) + side_wal_bytes());
   RequestAddinShmemSpace(MAXALIGN(sizeof(IndexTable)) + activity_bytes());
+  RequestAddinShmemSpace(sampler_bytes());
   RequestNamedLWLockTranche(kTableTranche, 1);
   RequestNamedLWLockTranche(kAppendTranche, kMostDeltaIndexes);
   RequestNamedLWLockTranche(kChunksTranche, kMostDeltaIndexes);
@@ -56,6 +58,8 @@ void on_startup() {
   if (!found) init_index_stats(shared_parts.indexes);
   shared_parts.activity = static_cast<ActivitySlot*>(ShmemInitStruct("longbow activity", activity_bytes(), &found));
   if (!found) init_activity(shared_parts.activity);
+  void* sampler = ShmemInitStruct("longbow sampler", sampler_bytes(), &found);
+  attach_sampler(sampler, !found);
   shared_parts.table_lock = GetNamedLWLockTranche(kTableTranche);
   shared_parts.append_locks = GetNamedLWLockTranche(kAppendTranche);
   shared_parts.chunk_locks = GetNamedLWLockTranche(kChunksTranche);

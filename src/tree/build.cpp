@@ -144,8 +144,7 @@ TreeBuilder::TreeBuilder(PageStore& store, Space& space, std::pmr::memory_resour
     : store_(store), space_(space), memory_(memory), leaves_(&memory) {}
 
 void TreeBuilder::add_cluster(const float* centroid, const std::uint8_t* packed, std::size_t rows) {
-  // Room for appends must be left, so that a fresh index does not begin by splitting.
-  const std::size_t most = std::max<std::size_t>(space_.meta.leaf_size * 2 - 16, 16);
+  const std::size_t most = most_built_rows(space_.meta);
   const std::size_t parts = std::max<std::size_t>(1, (rows + most - 1) / most);
   const std::size_t row_bytes = PackedRow::bytes(space_);
   std::pmr::vector<EncodedRow> encoded(&memory_);
@@ -183,12 +182,10 @@ void TreeBuilder::finish(quant::Watch& watch) {
   // Centroids of upper levels live until the end: parents are encoded from them.
   std::pmr::vector<std::pmr::vector<float>> kept(&memory_);
   std::uint16_t height = 1;
-  const std::size_t flat = meta.fanout * std::size_t{3} / 2;
   while (level.size() > 1) {
     std::pmr::vector<float>& centroids = kept.emplace_back();
     std::pmr::vector<Entry> above(&memory_);
-    const std::size_t groups =
-        level.size() <= flat ? 1 : static_cast<std::size_t>(std::ceil(std::sqrt(static_cast<double>(level.size()))));
+    const std::size_t groups = built_groups(meta, level.size());
     std::pmr::vector<float> points(level.size() * n, &memory_);
     for (std::size_t i = 0; i < level.size(); ++i) std::copy_n(level[i].centroid, n, points.data() + i * n);
     centroids.resize(groups * n);
@@ -202,7 +199,7 @@ void TreeBuilder::finish(quant::Watch& watch) {
     for (std::size_t i = 0; i < level.size(); ++i) members[nearest[i]].push_back(level[i]);
     for (std::size_t c = 0; c < found; ++c) {
       // A node half full has room for splits below it.
-      const std::size_t most = flat;
+      const std::size_t most = most_built_children(meta);
       for (std::size_t from = 0; from < members[c].size(); from += most) {
         const std::size_t count = std::min(most, members[c].size() - from);
         const float* centroid = centroids.data() + c * n;

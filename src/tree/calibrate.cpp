@@ -204,14 +204,16 @@ class Calibrator {
     if (count == 0) return;
     const auto& k = simd::kernels();
     const std::size_t n = space_.dims();
-    Spread& sums = spread_[crew_.me()];
+    double rows = 0;
     std::fill(mean_.begin(), mean_.end(), 0.0F);
     for (std::size_t i = 0; i < count; ++i) {
       const float* v = rows_.vectors.data() + i * n;
       k.add_to(v, mean_.data(), n);
-      sums.rows += static_cast<double>(k.l2_squared(v, rows_.centroid.data(), n));
+      rows += static_cast<double>(k.l2_squared(v, rows_.centroid.data(), n));
     }
     k.scale(mean_.data(), 1.0F / static_cast<float>(count), n);
+    Spread& sums = spread_[crew_.me()];
+    sums.rows += rows;
     sums.centroids += static_cast<double>(count) * static_cast<double>(k.l2_squared(mean_.data(), rows_.centroid.data(), n));
   }
   [[nodiscard]] float drift() const noexcept {

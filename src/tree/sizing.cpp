@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "longbow/tree/build.hpp"
 #include "longbow/tree/geometry.hpp"
 #include "longbow/tree/train.hpp"
 
@@ -28,10 +29,10 @@ void add_leaves(const Geometry& g, std::size_t most, double clusters, double row
 // Nodes above so many leaves, level by level as a build groups them.
 double inner_pages(const Meta& meta, double leaves) {
   const Geometry g = inner_geometry(meta.dims, meta.fanout);
-  const double flat = static_cast<double>(meta.fanout) * 1.5;
+  const auto flat = static_cast<double>(most_built_children(meta));
   double pages = 0;
   for (double level = std::ceil(leaves); level > 1;) {
-    const double groups = level <= flat ? 1 : std::ceil(std::sqrt(level));
+    const auto groups = static_cast<double>(built_groups(meta, static_cast<std::size_t>(level)));
     const double nodes = groups * std::ceil(level / groups / flat);
     const auto scan = static_cast<double>(g.scan_pages(static_cast<std::size_t>(std::ceil(level / nodes))));
     // Groups are uneven: where there are several, half a page more than their mean needs.
@@ -46,8 +47,7 @@ double inner_pages(const Meta& meta, double leaves) {
 
 ExpectedPages expected_pages(const Meta& meta, double rows) noexcept {
   const Geometry g = leaf_geometry(meta.dims, meta.bits, meta.leaf_size);
-  // As TreeBuilder does: larger clusters make several leaves.
-  const std::size_t most = std::max<std::size_t>(meta.leaf_size * std::size_t{2} - 16, 16);
+  const std::size_t most = most_built_rows(meta);
   const TrainingPlan plan = plan_training(meta, rows);
   const double clusters =
       std::clamp<double>(std::ceil(rows / meta.leaf_size), 1, static_cast<double>(plan.sample_rows) / 8);

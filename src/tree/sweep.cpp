@@ -21,7 +21,7 @@ constexpr std::size_t kMostUnlinked = 4096;
 class Sweeper {
  public:
   Sweeper(PageStore& store, const Space& space, DeadRows* dead, std::pmr::memory_resource& memory)
-      : store_(store), space_(space), dead_(dead), reachable_(memory), memory_(memory), empty_(&memory), emptied_(&memory) {}
+      : store_(store), space_(space), dead_(dead), reachable_(memory), memory_(memory), empty_(&memory), emptied_(&memory), cleared_(memory) {}
 
   SweepResult run() {
     const StructureLock lock(store_, true);
@@ -180,7 +180,7 @@ class Sweeper {
     const Geometry& g = space_.leaf;
     // A leaf that has stayed empty since an earlier pass is not needed where it is; one emptied now may be filled again, and
     // keeps its head alone.
-    if (h.level == 0 && h.free >= h.rows) empty_.push_back({page.block(), h.node_id});
+    if (h.level == 0 && h.free >= h.rows && !cleared_.contains(h.node_id)) empty_.push_back({page.block(), h.node_id});
     if (h.level != 0 || g.head_blocks == 0) return;
     sweep_factors(page, h.node_id, page.block(), g.head_codes + g.head_blocks * g.groups * 64, g.head_blocks);
   }
@@ -247,7 +247,7 @@ class Sweeper {
       Change change(store_);
       NodeHead& h = node_head(change.edit(head));
       h.free = std::min(h.rows, h.free + free_count_);
-      if (h.free == h.rows) emptied_.push_back(free_of_);
+      if (h.free == h.rows && cleared_.insert(free_of_.node_id)) emptied_.push_back(free_of_);
       change.commit();
     }
     free_count_ = 0;
@@ -303,6 +303,7 @@ class Sweeper {
   bool strange_tree_ = false;
   std::pmr::vector<NodeRef> empty_;    // leaves that were empty before this pass
   std::pmr::vector<NodeRef> emptied_;  // by it
+  mem::FlatSet cleared_;               // their ids
   NodeRef free_of_{kNoBlock, 0};
   std::uint32_t free_count_ = 0;
   BlockId plain_insert_ = kNoBlock;

@@ -1,6 +1,8 @@
 // Writes a new index: its meta page, its leaves in the order given, and the inner nodes above them.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <memory_resource>
 #include <span>
@@ -74,6 +76,14 @@ class PackedRow {
   // Unpacks into a view; the scan codes are spread into `scan_codes` (dims bytes).
   static EncodedRow unpack(const Space& space, const std::uint8_t* in, std::uint8_t* scan_codes) noexcept;
 };
+
+// The rules by which a build divides: rows of one cluster that make a leaf at most (room for appends must be left, so that a
+// fresh index does not begin by splitting), nodes that go under one node, and groups that more of them are divided into first.
+inline std::size_t most_built_rows(const Meta& meta) noexcept { return std::max<std::size_t>(meta.leaf_size * std::size_t{2} - 16, 16); }
+inline std::size_t most_built_children(const Meta& meta) noexcept { return meta.fanout * std::size_t{3} / 2; }
+inline std::size_t built_groups(const Meta& meta, std::size_t nodes) noexcept {
+  return nodes <= most_built_children(meta) ? 1 : static_cast<std::size_t>(std::ceil(std::sqrt(static_cast<double>(nodes))));
+}
 
 // Builds the tree above leaves that come one after another.
 class TreeBuilder {
