@@ -64,7 +64,7 @@ check-all:
 FUZZ_SECONDS = 60
 fuzz:
 	scripts/check-fuzz $(FUZZ_SECONDS)
-# All benchmarks and their report, bench/report.html: make bench BENCH=full BENCH_OPTIONS='--packages DIR'
+# Most benchmarks (bench/all says which) and their report, bench/report.html: make bench BENCH=full BENCH_OPTIONS='--packages DIR'
 BENCH = small
 bench:
 	bench/all $(BENCH) --pg-config $(PG_CONFIG) $(BENCH_OPTIONS)

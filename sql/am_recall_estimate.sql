@@ -107,7 +107,7 @@ REVOKE ALL ON SCHEMA am_recall_estimate FROM longbow_stranger;
 REVOKE ALL ON q FROM longbow_stranger;
 DROP ROLE longbow_stranger;
 -- It can be cancelled.
-SET statement_timeout = '50ms';
+SET statement_timeout = '5ms';
 SELECT * FROM longbow_recall('t_v', 10, 20000);
 RESET statement_timeout;
 

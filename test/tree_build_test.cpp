@@ -167,6 +167,27 @@ TEST(TreeBuild, CalibratedProbesReachTheTarget) {
   }
 }
 
+// A search for few leaves opens few inner nodes and misses what lies under the others; calibration must not see it either.
+TEST(TreeBuild, CalibrationSeesNoFurtherThanASearchOfTheSameEffort) {
+  Data data(16, 5, 400);
+  TestIndex index({Metric::l2, 16, 0, 16, 8});
+  index.build(data, 6000, 600);
+  SilentWatch watch;
+  base::Alone alone(index.memory);
+  const tree::Calibration c = tree::calibrate(index.store, index.space, 250, alone, watch, index.memory);
+  const std::vector<Vector> queries = some(data, 150);
+  double promised = 0, found = 0;
+  for (std::uint32_t i = 0; i < c.points[1]; ++i) {
+    tree::SearchOptions options;
+    options.probes = static_cast<std::uint32_t>(c.curve[1][i].probes);
+    if (options.probes < 4 || options.probes > 9) continue;
+    promised += static_cast<double>(c.curve[1][i].recall) / 3;
+    found += index.recall(queries, 10, options) / 3;
+  }
+  EXPECT_NEAR(promised, found, 0.025);
+  EXPECT_GT(found, 0.85);
+}
+
 TEST(Effort, ProbesGrowWithTargetAndRows) {
   tree::Meta meta = tree::new_meta({Metric::l2, 100, 0, 0, 1});
   meta.leaves = 1000;

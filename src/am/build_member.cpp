@@ -115,19 +115,21 @@ void BuildMember::sample() {
   gather_sample();
 }
 
-void BuildMember::on_sample(Relation, ItemPointer, Datum* values, bool* nulls, bool, void* self) {
-  pg::enter([&] { static_cast<BuildMember*>(self)->take_sample(values[0], nulls[0]); });
+void BuildMember::on_sample(Relation, ItemPointer tid, Datum* values, bool* nulls, bool, void* self) {
+  pg::enter([&] { static_cast<BuildMember*>(self)->take_sample(row_id(tid), values[0], nulls[0]); });
 }
 
-void BuildMember::take_sample(Datum value, bool null) {
+void BuildMember::take_sample(tree::RowId row, Datum value, bool null) {
   if (null) return;
   ++seen_;
+  if (sampled_ >= tree::kLeastTrained && tree::held_out(row)) return;
+  ++offered_;
   // Reservoir sampling, algorithm R.
   std::size_t at = sampled_;
   if (sampled_ < slice_rows_)
     ++sampled_;
   else
-    at = random_.below(seen_);
+    at = random_.below(offered_);
   if (at >= slice_rows_) return;
   const RowVector vector = row_vector_in(row_context_, element_, value);
   check_dims(vector.dim);

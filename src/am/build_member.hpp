@@ -70,7 +70,7 @@ class BuildMember {
 
   void sample();
   static void on_sample(Relation, ItemPointer tid, Datum* values, bool* nulls, bool alive, void* self);
-  void take_sample(Datum value, bool null);
+  void take_sample(tree::RowId row, Datum value, bool null);
   void gather_sample();
   static void on_row(Relation, ItemPointer tid, Datum* values, bool* nulls, bool alive, void* self);
   void take_row(ItemPointer tid, Datum value, bool null);
@@ -94,7 +94,7 @@ class BuildMember {
   // The sample: this member's slice.
   float* slice_ = nullptr;
   std::size_t slice_rows_ = 0, sampled_ = 0;
-  std::uint64_t seen_ = 0;
+  std::uint64_t seen_ = 0, offered_ = 0;  // rows met, and those that the sample may have
   base::SplitMix64 random_;
   // Rows on their way to the sort.
   std::uint64_t rows_ = 0;

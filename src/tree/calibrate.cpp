@@ -1,7 +1,8 @@
 // Measures recall against effort on the index's own rows.
 //
-// Queries are rows picked at random, decoded from their refine codes; the truth is the k nearest by the refine codes of all
-// rows, each query without itself. Both sides see the same codes, so that what is measured is what the probes miss.
+// Queries are rows picked at random among those that training was not given, decoded from their refine codes; the truth is
+// the k nearest by the refine codes of all rows, each query without itself. Both sides see the same codes, so that what is
+// measured is what the probes miss.
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -13,12 +14,15 @@
 #include "longbow/base/random.hpp"
 #include "longbow/tree/maintain.hpp"
 #include "longbow/tree/search.hpp"
+#include "longbow/tree/train.hpp"
 
 namespace longbow::tree {
 
 namespace {
 
 constexpr std::size_t kMostNeighbours = 100;
+// Of fewer rows those that training was not given are too few.
+constexpr std::uint64_t kLeastHeldOut = 1000;
 // Effort is raised until so many are found; beyond, more leaves tell nothing that a target needs.
 constexpr float kEnoughRecall = 0.996F;
 // Up to so many all queries are searched; beyond, where each costs most and differs least, one in kFewDivisor tells by how
@@ -151,6 +155,7 @@ class Calibrator {
     for (std::size_t i = 0; i < std::min(enough, total); ++i) picks.push_back(total <= enough ? i : random_.below(total));
     std::sort(picks.begin(), picks.end());
     picks.erase(std::unique(picks.begin(), picks.end()), picks.end());
+    std::pmr::vector<std::uint32_t> usable(&memory_);
     const std::size_t n = space_.dims();
     // Queries of the inner product are not centred: the centre, rotated, is added back.
     std::pmr::vector<float> shift(n, 0.0F, &memory_);
@@ -163,10 +168,17 @@ class Calibrator {
     for (std::size_t l = 0; l < leaves_.size() && at < picks.size(); ++l) {
       if (picks[at] >= ends[l]) continue;
       const std::uint64_t start = l == 0 ? 0 : ends[l - 1];
-      const bool open = read(leaves_[l]);
+      usable.clear();
+      if (read(leaves_[l]))
+        for (std::uint32_t i = 0; i < rows_.rows.size(); ++i)
+          if (total < kLeastHeldOut || held_out(rows_.rows[i])) usable.push_back(i);
+      std::size_t next = 0;
       for (; at < picks.size() && picks[at] < ends[l]; ++at) {
-        const std::size_t i = picks[at] - start;
-        if (!open || i >= rows_.rows.size()) continue;
+        // The leaf's rows that may be picked stand for all of them.
+        const std::size_t which = (picks[at] - start) * usable.size() / (ends[l] - start);
+        if (which < next || which >= usable.size()) continue;
+        next = which + 1;
+        const std::uint32_t i = usable[which];
         ids_[count] = rows_.rows[i];
         for (std::size_t d = 0; d < n; ++d) queries_[count * n + d] = rows_.vectors[i * n + d] + shift[d];
         ++count;

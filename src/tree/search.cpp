@@ -218,7 +218,7 @@ bool Search::next(Hit& hit) {
   }
 }
 
-void Search::begin_trace(const float* prepared_query, std::uint32_t k, std::uint32_t most) {
+void Search::begin_trace(const float* prepared_query, std::uint32_t k) {
   State& s = *state_;
   s.options = SearchOptions{};
   s.ranking = Ranking::scored;
@@ -227,11 +227,11 @@ void Search::begin_trace(const float* prepared_query, std::uint32_t k, std::uint
   s.prune = true;
   s.keep = std::max<std::size_t>(16, planned_refine(s.space.leaf.bits, k) + 1);
   s.threshold = kFar;
-  s.frontier.prepare(most);
 }
 
 std::size_t Search::trace_to(std::uint32_t probes, std::uint32_t k, RowId exclude, std::span<float> estimates) {
   State& s = *state_;
+  // No further than a search of this effort would: what lies under inner nodes that it leaves closed is missed.
   const std::size_t end = s.frontier.prepare(probes);
   while (s.visited < end) s.visit(s.frontier.leaf(s.visited++));
   // Refining takes rows out of the pool, which the next effort still needs.

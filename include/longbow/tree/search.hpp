@@ -82,13 +82,13 @@ class Search {
   template <class Found>
   void trace(const float* prepared_query, std::span<const std::uint32_t> probes, std::uint32_t k, RowId exclude,
              std::span<float> estimates, Found&& found) {
-    begin_trace(prepared_query, k, probes.empty() ? 0 : probes.back());
+    begin_trace(prepared_query, k);
     for (std::size_t i = 0; i < probes.size(); ++i) found(i, estimates, trace_to(probes[i], k, exclude, estimates));
   }
   [[nodiscard]] const SearchCounters& counters() const noexcept;
 
  private:
-  void begin_trace(const float* prepared_query, std::uint32_t k, std::uint32_t most);
+  void begin_trace(const float* prepared_query, std::uint32_t k);
   std::size_t trace_to(std::uint32_t probes, std::uint32_t k, RowId exclude, std::span<float> estimates);
 
   struct State;

@@ -5,10 +5,18 @@
 #include <memory_resource>
 
 #include "longbow/base/crew.hpp"
+#include "longbow/base/random.hpp"
 #include "longbow/quant/kmeans.hpp"
+#include "longbow/tree/format.hpp"
 #include "longbow/tree/space.hpp"
 
 namespace longbow::tree {
+
+// Rows that training leaves to calibration, one in four: centroids fit the rows that they were trained on, so that these find
+// more of their neighbours than new queries do.
+constexpr bool held_out(RowId row) noexcept { return base::mix64(row_key(row)) % 4 == 0; }
+// So many rows of a sample may be held out ones: the table might have no others.
+inline constexpr std::size_t kLeastTrained = 64;
 
 // What a build reckons with before it has seen its rows.
 struct TrainingPlan {
