@@ -1,4 +1,4 @@
-// Buffers, generic WAL and free pages behind the tree's PageStore.
+// Buffers, changes and free pages behind the tree's PageStore.
 #include "pg/relation_store.hpp"
 
 #include "longbow/base/error.hpp"
@@ -174,7 +174,7 @@ void RelationStore::prefetch(BlockId block, std::size_t from, std::size_t bytes)
 
 void RelationStore::begin_change() {
   edits_ = 0;
-  if (mode_ == Mode::normal) change_ = call([&] { return GenericXLogStart(index_); });
+  if (mode_ == Mode::normal) call([&] { record_.begin(); });
 }
 
 std::uint8_t* RelationStore::edit(const PageHandle& handle, bool fresh) {
@@ -183,35 +183,32 @@ std::uint8_t* RelationStore::edit(const PageHandle& handle, bool fresh) {
     if (edited_[i] == buffer) return images_[i];
   if (edits_ == static_cast<int>(tree::kMaxChangePages))
     throw base::Error(base::Errc::internal, "a change covers too many pages");
-  return call([&] {
-    const Page page = mode_ == Mode::bulk
-                          ? BufferGetPage(buffer)
-                          : GenericXLogRegisterBuffer(change_, buffer, fresh ? GENERIC_XLOG_FULL_IMAGE : 0);
-    if (fresh) PageInit(page, BLCKSZ, sizeof(tree::Trailer));
-    auto* image = reinterpret_cast<std::uint8_t*>(page);
-    edited_[edits_] = buffer;
-    images_[edits_++] = image;
-    return image;
-  });
+  std::uint8_t* image;
+  if (mode_ == Mode::bulk) {
+    image = reinterpret_cast<std::uint8_t*>(BufferGetPage(buffer));
+    if (fresh) PageInit(BufferGetPage(buffer), BLCKSZ, sizeof(tree::Trailer));
+  } else {
+    image = record_.edit(buffer, fresh);
+  }
+  edited_[edits_] = buffer;
+  images_[edits_++] = image;
+  return image;
 }
 
 void RelationStore::commit_change() {
-  for (int i = 0; i < edits_; ++i) mark_hole(images_[i]);
   call([&] {
-    if (mode_ == Mode::bulk) {
-      for (int i = 0; i < edits_; ++i) MarkBufferDirty(edited_[i]);
+    if (mode_ == Mode::normal) {
+      record_.finish(index_);
       return;
     }
-    GenericXLogState* change = change_;
-    change_ = nullptr;
-    GenericXLogFinish(change);
+    for (int i = 0; i < edits_; ++i) {
+      mark_hole(images_[i]);
+      MarkBufferDirty(edited_[i]);
+    }
   });
 }
 
-void RelationStore::abandon_change() noexcept {
-  if (mode_ == Mode::normal && change_ != nullptr) GenericXLogAbort(change_);
-  change_ = nullptr;
-}
+void RelationStore::abandon_change() noexcept { record_.abandon(); }
 
 bool RelationStore::lock(tree::IndexLock which, bool wait) {
   return call([&] {

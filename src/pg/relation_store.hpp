@@ -1,17 +1,9 @@
-// The tree's pages in an index relation: shared buffers, GenericXLog, the free space map, the structure lock.
+// The tree's pages in an index relation: shared buffers, generic WAL records, the free space map, the structure lock.
 //
 // Lock order: the structure lock (heavyweight) before any buffer lock; buffer locks as src/tree says.
 #pragma once
 
-#include "longbow/tree/page_store.hpp"
-
-extern "C" {
-#include "postgres.h"
-
-#include "access/generic_xlog.h"
-#include "storage/buf.h"
-#include "utils/rel.h"
-}
+#include "pg/generic_record.hpp"
 
 namespace longbow::pg {
 
@@ -75,7 +67,7 @@ class RelationStore final : public tree::PageStore {
 
   BufferHints* hints_ = nullptr;
   tree::BlockId known_blocks_ = 0;
-  GenericXLogState* change_ = nullptr;
+  GenericRecord record_;
   std::uint8_t* images_[tree::kMaxChangePages] = {};
   Buffer edited_[tree::kMaxChangePages] = {};
   int edits_ = 0;
