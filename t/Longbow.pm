@@ -11,7 +11,7 @@ use Test::More;
 use Time::HiRes qw(usleep);
 
 our @EXPORT = qw(new_cluster add_data_functions add_point recall unfound set_config start_again start_work stop_work ten_nearest same_lines
-	strangers may_mount start_with_mount);
+	strangers not_once may_mount start_with_mount);
 
 # new_cluster(NAME, SETTINGS, INIT-OPTIONS...): a cluster that is initialised, not yet started.
 sub new_cluster
@@ -210,6 +210,19 @@ SET enable_indexscan = off;
 SELECT (SELECT count(*) - count(DISTINCT id) FROM met)
 	 + (SELECT count(*) FROM (SELECT id FROM met EXCEPT SELECT id FROM $table) x)
 	 + (SELECT count(*) FROM (SELECT id FROM $table EXCEPT SELECT id FROM met) x);
+COMMIT;
+SQL
+}
+
+# not_once(NODE, TABLE, QUERIES): how many rows a search to the end meets twice, or misses, or has too many; on a standby too.
+sub not_once
+{
+	my ($node, $table, $queries) = @_;
+	return $node->safe_psql('postgres', <<"SQL");
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SET enable_seqscan = off;
+SELECT count(*) - count(DISTINCT id) + abs(count(*) - (SELECT count(*) FROM $table))
+FROM (SELECT id FROM $table ORDER BY v <-> (SELECT v FROM $queries LIMIT 1)) x;
 COMMIT;
 SQL
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "am/batch.hpp"
+#include "am/pending.hpp"
 #include "am/vector_fetch.hpp"
 #include "longbow/tree/pending.hpp"
 #include "pg/activity.hpp"
@@ -109,7 +110,7 @@ MergeRound merge_round(Relation heap, Relation index, bool wait, std::size_t mos
     round.result = tree::merge_pending(store, *space, vectors, std::min(most, round_rows(tree::read_meta(store))), memory);
     vectors.close();
     pg::Delta delta = pg::Delta::of(index, *space, false);
-    if (delta) delta.drop_below(round.result.from, oldest_position(store));
+    if (delta) drop_merged(delta, store, round.result.from, oldest_position(store));
     // VACUUM never calibrates.
     if (heap != nullptr && round.result.rows > 0) recalibrate_if_grown(store, *space, memory);
     count_round(round.result, start);
@@ -128,12 +129,16 @@ pg::DeltaIndex* know_index(Relation index) {
     const tree::Space* space = load_space(index, store, context);
     pg::Delta delta = pg::Delta::of(index, *space, true);
     if (!delta) return;
-    entry = &delta.entry();
     const std::uint64_t next = tree::next_pending_ordinal(store);
+    const std::uint64_t position = next > space->meta.pending_from ? oldest_position(store) : 0;
+    // Its place may have become another index's meanwhile.
+    const pg::SharedLock lock(delta.chunks_lock(), LW_SHARED);
+    if (!delta.still_ours()) return;
+    entry = &delta.entry();
     entry->from = space->meta.pending_from;
     entry->next = std::max(next, entry->next.load());
     entry->tree_rows = std::uint64_t{space->meta.leaves} * space->meta.leaf_size;
-    if (next > space->meta.pending_from) delta.note_logged(oldest_position(store));
+    delta.note_logged(position);
   });
   MemoryContextDelete(context);
   return entry;

@@ -11,7 +11,10 @@
 
 #include "am/vector_fetch.hpp"
 #include "pg/context_resource.hpp"
-#include "pg/delta.hpp"
+
+extern "C" {
+#include "access/xlog.h"
+}
 
 namespace longbow::am {
 
@@ -160,7 +163,8 @@ class Filler {
     std::uint64_t first = ~std::uint64_t{0}, last = 0;
     for (const auto* some : {&found_, &stale_})
       for (const std::size_t i : *some) first = std::min(first, old_.ordinal[i]), last = std::max(last, old_.ordinal[i]);
-    if (!delta_.still_ours() || !delta_.reserve(first, last - first + 1)) return false;
+    // Rows that were merged meanwhile need no memory.
+    if (!delta_.still_ours() || last < delta_.entry().from || !delta_.reserve(first, last - first + 1)) return false;
     const pg::SharedLock chunks(delta_.chunks_lock(), LW_SHARED);
     const auto slots = [&](const std::pmr::vector<std::size_t>& some, auto&& put) {
       for (std::size_t i = 0; i < some.size(); ++i) {
@@ -227,6 +231,13 @@ bool append_pending_rows(Relation index, tree::PageStore& store, const tree::Spa
   tree::append_pending(store, entries, publisher);
   for (const FlushRow& r : rows) delta.note_logged(r.position);
   return true;
+}
+
+void drop_merged(pg::Delta& delta, tree::PageStore& store, std::uint64_t ordinal, std::uint64_t position) {
+  delta.drop_below(ordinal, position);
+  // Nobody appends meanwhile, so what the list says holds.
+  const pg::SharedLock lock(delta.append_lock(), LW_EXCLUSIVE);
+  if (const std::uint64_t next = tree::next_pending_ordinal(store); next <= ordinal) delta.drop_all(next);
 }
 
 PauseClock::PauseClock(bool counts) : counts_(counts) { INSTR_TIME_SET_CURRENT(start_); }
@@ -297,7 +308,7 @@ void ScanPending::visit(tree::PendingVisitor& visitor) {
   if (space_.meta.pending_head == tree::kNoBlock) return visitor.finish();
   pg::Delta delta = pg::Delta::of(index_, space_, heap_ != nullptr);
   // On a standby nobody else sees that the list's head has moved.
-  if (delta && delta.entry().from < from) delta.drop_below(from, delta.entry().log_floor);
+  if (delta && delta.entry().from < from && RecoveryInProgress()) drop_merged(delta, store_, from, delta.entry().log_floor);
   std::uint64_t covered = delta ? delta.entry().covered.load() : 0;
   if (covered == 0) covered = ~std::uint64_t{0};
   OldEntries old(covered, memory_);

@@ -7,6 +7,7 @@
 #include "longbow/tree/insert.hpp"
 #include "longbow/tree/pending.hpp"
 #include "longbow/tree/search.hpp"
+#include "pg/delta.hpp"
 
 extern "C" {
 #include "portability/instr_time.h"
@@ -29,6 +30,10 @@ bool has_pending_room(Relation index, const tree::Space& space, std::size_t rows
 // Appends rows to the index's pending list and their codes to the delta; false if there is no room: then none is in.
 bool append_pending_rows(Relation index, tree::PageStore& store, const tree::Space& space, std::span<const FlushRow> rows,
                          tree::InsertWatch& watch, std::pmr::memory_resource& memory);
+
+// After a merge: gives the memory of rows below an ordinal back, all of it if the list is empty now, since a chunk that one row
+// is left in, or none, would be kept from other indexes. Lets go of the side WAL before `position` (0: of all).
+void drop_merged(pg::Delta& delta, tree::PageStore& store, std::uint64_t ordinal, std::uint64_t position);
 
 // Forgets entries of the delta whose file no relation of this database has: dropped, truncated, rebuilt, or rolled back. One
 // whose creator has not committed yet is forgotten too: its rows are then read from its list. Returns whether there were any.

@@ -93,6 +93,8 @@ IndexBulkDeleteResult* bulk_delete(IndexVacuumInfo* info, IndexBulkDeleteResult*
 
 IndexBulkDeleteResult* vacuum_cleanup(IndexVacuumInfo* info, IndexBulkDeleteResult* stats) {
   if (info->analyze_only) return stats;
+  // A merge takes the pages that the bulk delete has freed before it asks for more: the disk may be full.
+  if (stats != nullptr) pg::call([&] { IndexFreeSpaceMapVacuum(info->index); });
   // What the side WAL has of the pending rows goes into the tree: VACUUM holds no snapshot that would let it read the table.
   pg::call([&] { merge_all(nullptr, info->index, false); });
   // Without a bulk delete before it, one pass counts the rows and takes moved nodes out of use.

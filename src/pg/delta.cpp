@@ -57,6 +57,32 @@ DeltaIndex* find(const LbLocator& file) {
   return nullptr;
 }
 
+// Whether nothing would be lost with an entry. Its index gets one again with its next rows.
+bool is_idle(const DeltaIndex& e) { return e.used && e.first < 0 && e.pending() == 0 && e.log_floor.load() == 0; }
+bool is_any(const DeltaIndex&) { return true; }
+
+// Forgets an entry if it still is `what` once nobody uses it, and gives its chunks back.
+bool forget_if(int number, bool (*what)(const DeltaIndex&)) {
+  DeltaIndex* e = &shared_parts.delta->index[number];
+  const SharedLock append(&shared_parts.append_locks[number].lock, LW_EXCLUSIVE);
+  const SharedLock chunks(&shared_parts.chunk_locks[number].lock, LW_EXCLUSIVE);
+  if (!what(*e)) return false;
+  free_chunks(e, ~std::uint64_t{0});
+  const SharedLock lock(table_lock(), LW_EXCLUSIVE);
+  e->used = false;
+  e->covered = 0;
+  return true;
+}
+
+// Frees the places of indexes that have nothing in memory, which a table of many indexes is full of after a while. Returns
+// whether there were any.
+bool forget_idle() {
+  bool any = false;
+  for (int i = 0; i < kMostDeltaIndexes; i++)
+    if (is_idle(shared_parts.delta->index[i]) && forget_if(i, is_idle)) any = true;
+  return any;
+}
+
 void begin(DeltaIndex* e, const LbLocator& file, const tree::Space& space) {
   e->file = file;
   e->incarnation = space.meta.incarnation;
@@ -70,6 +96,18 @@ void begin(DeltaIndex* e, const LbLocator& file, const tree::Space& space) {
   e->tree_rows = std::uint64_t{space.meta.leaves} * space.meta.leaf_size;
   e->log_floor = 0;
   e->used = true;
+}
+
+// The index's entry, made if there is a free place; nullptr if there is none.
+DeltaIndex* find_or_begin(const LbLocator& file, const tree::Space& space) {
+  const SharedLock lock(table_lock(), LW_EXCLUSIVE);
+  if (DeltaIndex* there = find(file); there != nullptr) return there;
+  for (DeltaIndex& e : shared_parts.delta->index) {
+    if (e.used) continue;
+    begin(&e, file, space);
+    return &e;
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -126,14 +164,8 @@ Delta Delta::of(Relation index, const tree::Space& space, bool create) {
     delta.entry_ = nullptr;
   }
   if (delta.entry_ != nullptr || !create) return delta;
-  const SharedLock lock(table_lock(), LW_EXCLUSIVE);
-  delta.entry_ = find(delta.file_);
-  for (int i = 0; delta.entry_ == nullptr && i < kMostDeltaIndexes; i++) {
-    DeltaIndex* e = &shared_parts.delta->index[i];
-    if (e->used) continue;
-    begin(e, delta.file_, space);
-    delta.entry_ = e;
-  }
+  delta.entry_ = find_or_begin(delta.file_, space);
+  if (delta.entry_ == nullptr && forget_idle()) delta.entry_ = find_or_begin(delta.file_, space);
   return delta;
 }
 
@@ -203,18 +235,18 @@ void Delta::drop_below(std::uint64_t ordinal, std::uint64_t position) {
   free_chunks(entry_, ordinal);
 }
 
+void Delta::drop_all(std::uint64_t next) {
+  const SharedLock chunks(chunks_lock(), LW_EXCLUSIVE);
+  if (!still_ours()) return;
+  entry_->from = entry_->next = next;
+  entry_->log_floor = 0;
+  free_chunks(entry_, ~std::uint64_t{0});
+}
+
 bool delta_half_full() { return shared_parts.delta->free_count * 2 <= shared_parts.delta->chunks; }
 
 GcCounters* gc_counters() { return have_shared_memory() ? &shared_parts.delta->gc : nullptr; }
 
-void forget_delta(int number) {
-  DeltaIndex* e = &shared_parts.delta->index[number];
-  const SharedLock append(&shared_parts.append_locks[number].lock, LW_EXCLUSIVE);
-  const SharedLock chunks(&shared_parts.chunk_locks[number].lock, LW_EXCLUSIVE);
-  free_chunks(e, ~std::uint64_t{0});
-  const SharedLock lock(table_lock(), LW_EXCLUSIVE);
-  e->used = false;
-  e->covered = 0;
-}
+void forget_delta(int number) { forget_if(number, is_any); }
 
 }  // namespace longbow::pg

@@ -98,6 +98,8 @@ class Delta {
   void note_logged(std::uint64_t position) noexcept;
   // After a merge: gives back the chunks whose ordinals are all below, and lets go of the side WAL before `position`.
   void drop_below(std::uint64_t ordinal, std::uint64_t position);
+  // Under `append`: gives back all chunks of an index whose list is empty, its next ordinal being this one.
+  void drop_all(std::uint64_t next);
   // Under `chunks`: calls f(block, ordinal of its first row) for each block that has an ordinal of [from, end), in their order.
   template <class F>
   void for_each_block(std::uint64_t from, std::uint64_t end, F&& f) {

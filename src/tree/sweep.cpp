@@ -51,9 +51,12 @@ class Sweeper {
       unlink_empty(store_, space_, leaf, memory_);
     }
     result_.pages = end;
-    if (plain_insert_ != kNoBlock || result_.removed > 0)
+    // Moves that a crash or an error has cut short: every whole scan would walk the tree several times. None is under way now.
+    const bool unfinished_moves = read_meta(store_).moves % 2 != 0;
+    if (plain_insert_ != kNoBlock || result_.removed > 0 || unfinished_moves)
       update_meta(store_, [&](Meta& m) {
         if (plain_insert_ != kNoBlock) m.plain_insert = plain_insert_;
+        m.moves += m.moves % 2;
         ++m.vacuum_epoch;
       });
     return result_;
