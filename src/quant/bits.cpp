@@ -1,8 +1,7 @@
-// Bit strings as floats and in blocks; centroids in 4 bits a share.
+// Bit strings as floats and in blocks; centroids in a byte a share.
 #include "longbow/quant/bits.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "longbow/simd/kernels.hpp"
@@ -11,7 +10,7 @@ namespace longbow::quant {
 namespace {
 
 constexpr std::size_t kByteBits = 8;
-constexpr float kShareLevels = 15.0F;
+constexpr float kShareLevels = 255.0F;
 
 }  // namespace
 
@@ -65,18 +64,15 @@ void pack_shares(const float* centroid, std::size_t bits, std::uint8_t* out) noe
   std::memset(out, 0, share_bytes(bits));
   std::memcpy(out, &step, sizeof step);
   out += sizeof step;
-  for (std::size_t i = 0; i < bits; ++i) {
-    // Means of shares are not below 0 but by rounding.
-    const float level = std::clamp(std::floor(centroid[i] * inverse + 0.5F), 0.0F, kShareLevels);
-    out[i / 2] = static_cast<std::uint8_t>(out[i / 2] | static_cast<unsigned>(level) << i % 2 * 4);
-  }
+  // Means of shares are not below 0 but by rounding.
+  for (std::size_t i = 0; i < bits; ++i) out[i] = static_cast<std::uint8_t>(std::clamp(centroid[i] * inverse + 0.5F, 0.0F, kShareLevels));
 }
 
 void unpack_shares(const std::uint8_t* in, std::size_t bits, float* centroid) noexcept {
   float step;
   std::memcpy(&step, in, sizeof step);
   in += sizeof step;
-  for (std::size_t i = 0; i < bits; ++i) centroid[i] = step * static_cast<float>(in[i / 2] >> i % 2 * 4 & 15);
+  for (std::size_t i = 0; i < bits; ++i) centroid[i] = step * static_cast<float>(in[i]);
 }
 
 }  // namespace longbow::quant

@@ -47,9 +47,9 @@ void put_delta_row(const DeltaLayout& layout, DeltaBlock block, std::size_t lane
     std::memcpy(refine, &row.refine, sizeof row.refine);
     std::memcpy(refine + sizeof row.refine, row.refine_codes, g.dims);
   }
-  // The row's offset comes last: it says that the row is there.
-  put_leaf_factors(g, block.codes + layout.factors, lane, {row.row.block, 0}, row.scan);
+  put_row_factors(g, block.codes + layout.factors, lane, row.scan);
   auto& ids = *reinterpret_cast<RowIds*>(block.codes + layout.ids);
+  ids.row_block[lane] = row.row.block;
   std::atomic_ref(ids.row_offset[lane]).store(row.row.offset, std::memory_order_release);
 }
 

@@ -164,7 +164,7 @@ void put_scan(const Geometry& g, std::uint8_t* block, unsigned row, const std::u
     quant::put_row(block, row, g.bits, codes, g.dims, first, count);
 }
 
-void put_leaf_factors(const Geometry& g, std::uint8_t* factors, std::size_t row, RowId id, quant::ScanFactors scan) {
+void put_row_factors(const Geometry& g, std::uint8_t* factors, std::size_t row, quant::ScanFactors scan) {
   if (g.packed) {
     reinterpret_cast<BitFactors*>(factors)->set[row] = static_cast<std::uint16_t>(scan.add);
   } else {
@@ -172,6 +172,10 @@ void put_leaf_factors(const Geometry& g, std::uint8_t* factors, std::size_t row,
     f.add[row] = scan.add;
     f.scale[row] = scan.scale;
   }
+}
+
+void put_leaf_factors(const Geometry& g, std::uint8_t* factors, std::size_t row, RowId id, quant::ScanFactors scan) {
+  put_row_factors(g, factors, row, scan);
   auto& ids = *reinterpret_cast<RowIds*>(factors + g.ids_offset);
   ids.row_block[row] = id.block;
   ids.row_offset[row] = id.offset;

@@ -55,6 +55,8 @@ void put_refine(const Geometry& g, std::uint8_t* page, std::size_t slot, std::si
                 const std::uint8_t* codes);
 // Writes one row's scan codes into groups [first, first + count) of its block, whose own bytes begin at `block`.
 void put_scan(const Geometry& g, std::uint8_t* block, unsigned row, const std::uint8_t* codes, std::size_t first, std::size_t count);
+// The row's own part of its block's factors; put_leaf_factors() adds its id.
+void put_row_factors(const Geometry& g, std::uint8_t* factors, std::size_t row, quant::ScanFactors scan);
 void put_leaf_factors(const Geometry& g, std::uint8_t* factors, std::size_t row, RowId id, quant::ScanFactors scan);
 
 }  // namespace longbow::tree

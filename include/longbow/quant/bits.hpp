@@ -39,8 +39,8 @@ constexpr double jaccard_of(std::uint32_t row, std::uint32_t query, std::uint32_
   return both == 0 ? 1 : 1 - static_cast<double>(both) / static_cast<double>(std::uint64_t{row} + query - both);
 }
 
-// A leaf's centroid in 4 bits a share and one scale: it says where rows may go, and bounds nothing.
-constexpr std::size_t share_bytes(std::size_t bits) noexcept { return sizeof(float) + (bits + 7) / 8 * 4; }
+// A leaf's centroid in a byte a share and one scale: it says where rows may go, and bounds nothing.
+constexpr std::size_t share_bytes(std::size_t bits) noexcept { return sizeof(float) + (bits + 3) / 4 * 4; }
 void pack_shares(const float* centroid, std::size_t bits, std::uint8_t* out) noexcept;
 void unpack_shares(const std::uint8_t* in, std::size_t bits, float* centroid) noexcept;
 
