@@ -113,7 +113,9 @@ TEST(Geometry, EveryLeafOfBitsFits) {
       ASSERT_TRUE(lays_out(inner_geometry(dims, meta.fanout))) << dims;
       EXPECT_EQ(g.bits, 1U);
       EXPECT_GE(g.max_rows, meta.leaf_size * 4);
-      if (wanted == 0) EXPECT_EQ(meta.leaf_size, default_leaf_size(dims, true)) << dims;
+      if (wanted == 0) {
+        EXPECT_EQ(meta.leaf_size, default_leaf_size(dims, true)) << dims;
+      }
     }
   Meta meta = new_meta({base::Metric::l2, kMaxBits, 0, 0, 1, ElementCode::bit});
   meta.fanout = static_cast<std::uint32_t>(target_fanout(kMaxBits));
