@@ -128,6 +128,19 @@ void block_dot(benchmark::State& state, const Kernels* table, unsigned bits, std
   report_rows(state, blocks * kBlockRows, blocks * block);
 }
 
+void block_both(benchmark::State& state, const Kernels* table, std::size_t count) {
+  const std::size_t groups = (count + 31) / 32, block = groups * kGroupBytes, blocks = kCacheBytes / block;
+  const auto codes = random_bytes<std::uint8_t>(blocks * block, 0, 255);
+  const auto query = random_bytes<std::uint8_t>(groups * 4, 0, 255);
+  std::int32_t acc[kBlockRows] = {};
+  for (auto step : state) {
+    for (std::size_t i = 0; i < blocks; ++i) table->block_both(&codes[i * block], groups, query.data(), acc);
+    benchmark::DoNotOptimize(acc);
+    for (std::int32_t& lane : acc) lane = 0;
+  }
+  report_rows(state, blocks * kBlockRows, blocks * block);
+}
+
 void block_l1(benchmark::State& state, const Kernels* table, unsigned bits, std::size_t dims) {
   const std::size_t groups = (dims * bits + 31) / 32, block = groups * kGroupBytes, blocks = kCacheBytes / block;
   const auto codes = random_bytes<std::uint8_t>(blocks * block, 0, 255);
@@ -270,6 +283,7 @@ void add_table(const std::string& tier, const Kernels* table) {
     const std::string end = std::string("/").append(std::to_string(count)).append("bit/").append(tier);
     add("hamming" + end, bits<decltype(table->hamming)>, table->hamming, count / 8);
     add("jaccard" + end, bits<decltype(table->jaccard)>, table->jaccard, count / 8);
+    add("block_both" + end, block_both, table, count);
   }
   for (const std::size_t n : {std::size_t{128}, std::size_t{1024}})
     add(std::string("hadamard/").append(std::to_string(n)).append("/") + tier, hadamard, table, n);
@@ -338,7 +352,7 @@ class Collector : public benchmark::ConsoleReporter {
     for (const auto& [name, rate] : rates_) {
       const std::string kernel = name.substr(0, name.find('/')), tier = name.substr(name.rfind('/') + 1);
       const bool wanted = kernel.find("f16") != std::string::npos || kernel == "hamming" || kernel == "jaccard" ||
-                          kernel.starts_with("refine") || kernel == "block_dot_8";
+                          kernel.starts_with("refine") || kernel == "block_dot_8" || kernel == "block_both";
       if (!wanted || kernel.ends_with("limit") || tier == "scalar") continue;
       const std::string set = tier.substr(0, tier.find('-'));
       const std::string mix = kernel == "ip_f16" || kernel == "l1_f16" ? "l2_f16" : kernel;

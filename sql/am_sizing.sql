@@ -78,7 +78,7 @@ SELECT explanation ~ '^nodes: \d+; ' AS said FROM size WHERE component = 'NUMA';
 SELECT longbow_sizing(-1, 100);
 SELECT longbow_sizing(1, 0);
 SELECT longbow_sizing(1, 16001);
-SELECT longbow_sizing(1, 16001, 'bit');
+SELECT longbow_sizing(1, 64001, 'bit');
 SELECT longbow_sizing(1, 0, 'sparsevec');
 SELECT longbow_sizing(1, 3, 'point');
 SELECT count(*) FROM longbow_sizing(NULL, 3);

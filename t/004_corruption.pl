@@ -119,6 +119,24 @@ note(join(', ', map { "$_ $seen{$_} times" } sort keys %seen));
 ok(($seen{XX002} // 0) > 0, 'damage was met');
 is($node->safe_psql('postgres', "REINDEX TABLE t_meta_whole; SELECT longbow_check('t_meta_whole_v_idx') > 0"), 't',
 	'REINDEX mends');
+
+# Bit strings as they were kept before their codes were the bits: refused with a hint, not taken for damage.
+$node->safe_psql('postgres', "CREATE TABLE old (id int, v bit(20));
+INSERT INTO old SELECT i, i::bit(20) FROM generate_series(1, 300) i;
+CREATE INDEX old_v ON old USING longbow (v bit_hamming_ops);");
+my $old = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('old_v')");
+$node->stop;
+open(my $file, '+<:raw', $old) or die "$old: $!";
+seek($file, HEADER + 7, 0);
+print $file chr(3);
+close($file);
+$node->start;
+my ($rc, $out, $err) = $node->psql('postgres', "\\set VERBOSITY verbose
+SET enable_seqscan = off; SELECT id FROM old ORDER BY v <~> B'00000000000000000001' LIMIT 1");
+like($err, qr/ERROR:  55000: index holds bit strings as an earlier version of longbow did\nHINT:  Rebuild it with REINDEX INDEX\./,
+	'an index of the earlier format asks for REINDEX');
+is($node->safe_psql('postgres', "REINDEX INDEX old_v; SELECT longbow_check('old_v')"), '300', 'REINDEX rebuilds it');
+
 unlike(slurp_file($node->logfile), qr/terminated by signal|PANIC/, 'no process crashed');
 $node->stop('fast');
 done_testing();

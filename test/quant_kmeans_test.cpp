@@ -10,6 +10,7 @@
 
 #include "crew_of_threads.hpp"
 #include "longbow/quant/assign.hpp"
+#include "longbow/quant/bits.hpp"
 #include "longbow/quant/kmeans.hpp"
 #include "longbow/simd/kernels.hpp"
 
@@ -202,6 +203,42 @@ TEST(Train, ACrewTrainsTheSame) {
   EXPECT_GT(alone.size(), kCount * kDims * 9 / 10);
   EXPECT_EQ(trained_by(2), alone);
   EXPECT_EQ(trained_by(3), alone);
+}
+
+// Bits are trained as the floats that they stand for, by any number of members, in the memory of an eighth of a byte each.
+TEST(Train, BitsAreTheFloatsThatTheyStandFor) {
+  constexpr std::size_t kRows = 3000, kDims = 45, kCount = 530;
+  const Vector data = clusters(kRows, kDims, 300, 4, 13);
+  const std::size_t cells = bit_cells(kDims);
+  Vector bits(kRows * cells);
+  for (const bool unit : {false, true}) {
+    Vector floats(kRows * kDims);
+    for (std::size_t i = 0; i < kRows; i++) {
+      auto* row = reinterpret_cast<std::uint8_t*>(bits.data() + i * cells);
+      gather_bits(data.data() + i * kDims, kDims, row);
+      spread_bits(row, kDims, unit ? unit_value(static_cast<float>(count_bits(row, kDims))) : 1.0F, floats.data() + i * kDims);
+    }
+    const std::size_t room = kCount + kCount / 4, promised = training_bytes(kRows, kDims, room);
+    const auto trained = [&](const Points& points, unsigned members) {
+      Vector out(room * kDims);
+      std::size_t made = 0;
+      testing::run_crew(members, promised, [&](base::Crew& crew) {
+        CountingResource memory;
+        RecordingWatch watch, second;
+        std::size_t found = train(points, {kCount, 6, 2, 5}, crew, memory, watch, out.data());
+        found = balance(points, {20, 4, 2, 1}, out.data(), found, room, crew, memory, second);
+        if (crew.leads()) made = found;
+        EXPECT_EQ(memory.in_use, 0U);
+      });
+      out.resize(made * kDims);
+      return out;
+    };
+    const Vector expected = trained({floats.data(), kRows, kDims}, 1);
+    EXPECT_GT(expected.size(), kCount * kDims / 2);
+    const Points points{bits.data(), kRows, kDims, unit ? PointForm::unit_bits : PointForm::bits};
+    EXPECT_EQ(trained(points, 1), expected);
+    EXPECT_EQ(trained(points, 3), expected);
+  }
 }
 
 // Looking into a few groups only costs next to nothing.

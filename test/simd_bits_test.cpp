@@ -1,6 +1,8 @@
-// hamming and jaccard of every tier: against a count of single bits at every length 0..1100 bytes, at the edge of
+// hamming, jaccard and the block's count of every tier: against a count of single bits at every length 0..1100 bytes, at the edge of
 // readable memory, and for all ones and all zeros.
 #include <gtest/gtest.h>
+
+#include <cstring>
 
 #include "simd_testing.hpp"
 
@@ -54,6 +56,33 @@ TEST_P(SimdBits, UnalignedPointers) {
   for (std::size_t left = 0; left < 70; left += 3)
     for (std::size_t right = 0; right < 70; right += 7)
       EXPECT_EQ(k.hamming(&a[left], &b[right], 321), kScalarKernels.hamming(&a[left], &b[right], 321));
+}
+
+TEST_P(SimdBits, BlocksAtEveryLength) {
+  constexpr std::size_t kMostGroups = 140;
+  Guarded<std::uint8_t> codes(kMostGroups * kGroupBytes), query(kMostGroups * 4);
+  Guarded<std::int32_t> sums(kBlockRows);
+  Numbers numbers(7);
+  numbers.fill(codes.last(kMostGroups * kGroupBytes), kMostGroups * kGroupBytes, 0, 255);
+  numbers.fill(query.last(kMostGroups * 4), kMostGroups * 4, 0, 255);
+  const auto expect = [&](std::size_t groups) {
+    const std::uint8_t *c = codes.last(groups * kGroupBytes), *q = query.last(groups * 4);
+    std::int32_t* acc = sums.last(kBlockRows);
+    for (std::size_t row = 0; row < kBlockRows; ++row) acc[row] = static_cast<int>(row) * 1001 - 7000;
+    k.block_both(c, groups, q, acc);
+    for (std::size_t row = 0; row < kBlockRows; ++row) {
+      std::int32_t both = static_cast<int>(row) * 1001 - 7000;
+      for (std::size_t g = 0; g < groups; ++g)
+        for (std::size_t i = 0; i < 4; ++i)
+          both += static_cast<std::int32_t>(bits_of(c[g * kGroupBytes + row * 4 + i] & q[g * 4 + i] & 0xFFU));
+      ASSERT_EQ(acc[row], both) << groups << " groups, row " << row;
+    }
+  };
+  for (std::size_t groups = 0; groups <= kMostGroups; ++groups) expect(groups);
+  // All bits set: bytes that count too many groups at once would overflow.
+  std::memset(codes.last(kMostGroups * kGroupBytes), 0xFF, kMostGroups * kGroupBytes);
+  std::memset(query.last(kMostGroups * 4), 0xFF, kMostGroups * 4);
+  for (std::size_t groups = 0; groups <= kMostGroups; ++groups) expect(groups);
 }
 
 INSTANTIATE_TEST_SUITE_P(Tiers, SimdBits, ::testing::ValuesIn(tables()), table_label);

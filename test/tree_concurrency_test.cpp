@@ -24,7 +24,7 @@ class Watched {
     EXPECT_TRUE(met_.insert(number).second) << "row " << number << " came twice";
     const auto it = index_.rows.find(number);
     if (it != index_.rows.end()) {
-      EXPECT_LE(hit.bound, distance(index_.shape().metric, query_, it->second));
+      EXPECT_LE(hit.bound, distance(index_.shape(), query_, it->second));
     }
     return true;
   }
@@ -56,6 +56,8 @@ const Case kCases[] = {
     {"scan pages", {Metric::ip, 120, 4, 16, 16}, 500},
     {"inner blocks over pages", {Metric::cosine, 600, 0, 16, 16}, 500},
     {"rows over pages", {Metric::l2, 2100, 0, 16}, 120},
+    {"bits", {Metric::cosine, 75, 0, 16, 8, true}, 700},
+    {"bits over pages", {Metric::l2, 5000, 0, 16, 0, true}, 120},
 };
 
 // Writers act between the rows that a search hands out.
@@ -63,6 +65,7 @@ TEST(TreeConcurrency, WritersBetweenRows) {
   for (const Case& c : kCases) {
     SCOPED_TRACE(c.name);
     Data data(c.shape.dims, 31);
+    if (c.shape.bits_set) data.as_bits();
     TestIndex index(c.shape);
     index.create();
     index.insert(data, c.rows, 20);
@@ -97,6 +100,7 @@ TEST(TreeConcurrency, WritersBetweenPages) {
   for (const Case& c : kCases) {
     SCOPED_TRACE(c.name);
     Data data(c.shape.dims, 32);
+    if (c.shape.bits_set) data.as_bits();
     TestIndex index(c.shape);
     index.create();
     index.insert(data, c.rows, 20);
@@ -165,6 +169,7 @@ TEST(TreeConcurrency, InsertersBesideInserters) {
   for (const Case& c : kCases) {
     SCOPED_TRACE(c.name);
     Data data(c.shape.dims, 34);
+    if (c.shape.bits_set) data.as_bits();
     TestIndex index(c.shape);
     index.create();
     index.insert(data, c.rows / 2, 20);
@@ -178,7 +183,7 @@ TEST(TreeConcurrency, InsertersBesideInserters) {
       if (index.store.structure_locked() && index.rows.size() > std::size_t{meta.leaves} * 24) return;
       --budget;
       const Vector v = data.next();
-      Vector prepared(v.size());
+      Vector prepared(other.space.dims());
       const tree::PreparedRow how = other.space.prepare_row(v.data(), prepared.data());
       const std::uint32_t number = 1000000 + static_cast<std::uint32_t>(budget);
       const tree::NewRow row[1] = {{id_of(number), prepared.data(), how.norm, how.raw_norm}};

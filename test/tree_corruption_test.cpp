@@ -42,6 +42,7 @@ void spoil(std::mt19937& random, std::uint8_t* page) {
 class Fuzz {
  public:
   Fuzz(const Shape& shape, unsigned seed) : data_(shape.dims, seed), random_(seed), index_(shape) {
+    if (shape.bits_set) data_.as_bits();
     index_.create();
     index_.insert(data_, shape.dims > 1000 ? 70 : 500, 20);
     for (const std::uint16_t flags : {tree::kPlainNull, tree::kPlainNan, tree::kPlainUnknown}) index_.insert_plain(flags);
@@ -119,7 +120,7 @@ class Fuzz {
   }
   void search(const float* query, std::uint32_t probes) {
     index_.load();
-    if (index_.space.dims() != data_.next().size() && query != nullptr) return;  // the operator refuses it
+    if (index_.space.raw_cells() != data_.next().size() && query != nullptr) return;  // the operator refuses it
     tree::Search search(index_.store, index_.space, index_.memory);
     tree::SearchOptions options;
     options.probes = probes;
@@ -130,10 +131,10 @@ class Fuzz {
   }
   void insert() {
     index_.load();
-    if (index_.space.dims() != data_.next().size()) return;
+    if (index_.space.raw_cells() != data_.next().size()) return;
     // Crowded, so that leaves split.
     const Vector crowd = data_.next();
-    const std::size_t n = crowd.size();
+    const std::size_t n = index_.space.dims();
     Vector prepared(n);
     const tree::PreparedRow how = index_.space.prepare_row(crowd.data(), prepared.data());
     if (how.kind != tree::RowClass::indexed) return;
@@ -157,7 +158,9 @@ TEST(TreeCorruption, NothingWorseThanAnError) {
                           {Metric::l1, 24, 0, 16},
                           {Metric::cosine, 8, 0, 16, 8},
                           {Metric::ip, 600, 4, 16},
-                          {Metric::l2, 2100, 0, 16}};
+                          {Metric::l2, 2100, 0, 16},
+                          {Metric::l2, 75, 0, 16, 8, true},
+                          {Metric::cosine, 5000, 0, 16, 0, true}};
   for (const Shape& shape : shapes) {
     SCOPED_TRACE(shape.dims);
     Fuzz fuzz(shape, 41 + shape.dims);

@@ -15,6 +15,7 @@ struct Case {
 void die_everywhere(const Case& c) {
   SCOPED_TRACE(c.name);
   Data data(c.shape.dims, 21);
+  if (c.shape.bits_set) data.as_bits();
   TestIndex index(c.shape);
   index.create();
   index.insert(data, c.before, 20);
@@ -69,6 +70,9 @@ TEST(TreeCrash, InnerSplits) { die_everywhere({"inner", {Metric::l2, 12, 0, 16, 
 TEST(TreeCrash, InnerSplitsThatGrowTheTree) { die_everywhere({"upwards", {Metric::l1, 6, 0, 16, 8}, 260, 120}); }
 TEST(TreeCrash, BlocksThatSpanPages) { die_everywhere({"spanning", {Metric::ip, 1100, 4, 16, 8}, 60, 12}); }
 TEST(TreeCrash, RowsThatSpanPages) { die_everywhere({"wide", {Metric::l2, 8100, 1, 16}, 31, 3}); }
+
+TEST(TreeCrash, Bits) { die_everywhere({"bits", {Metric::l2, 75, 0, 16, 8, true}, 260, 60}); }
+TEST(TreeCrash, BitsThatSpanPages) { die_everywhere({"wide bits", {Metric::cosine, 5000, 0, 16, 0, true}, 31, 5}); }
 
 TEST(TreeCrash, FirstRows) {
   for (std::uint64_t k = 1;; ++k) {

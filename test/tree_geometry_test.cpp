@@ -48,8 +48,7 @@ bool lays_out(const Geometry& g) {
   if (g.leaf && (g.block_pages > kMostBlockPages || g.refine_span > kMostRefineSpan)) return false;
   if (!pages.use(0, kPageHeaderBytes, sizeof(NodeHead))) return false;
   if (!pages.use(0, kDirectoryOffset, g.refine_entry(g.refine_capacity) * sizeof(BlockId))) return false;
-  if (g.centroid_span == 0 ? !pages.use(0, g.centroid_offset, g.dims * sizeof(float))
-                           : g.centroid_span * kBodyBytes < g.dims * sizeof(float))
+  if (g.centroid_span == 0 ? !pages.use(0, g.centroid_offset, g.centroid_bytes) : g.centroid_span * kBodyBytes < g.centroid_bytes)
     return false;
   for (std::size_t b = 0; b < g.max_rows / 16; ++b) {
     const BlockPlace place = place_of_block(g, b);
@@ -58,6 +57,7 @@ bool lays_out(const Geometry& g) {
     if (!place.in_head && place.page + g.block_pages > g.scan_capacity) return false;
     if (place.in_head && g.block_pages > 1) return false;
     if (!pages.use(page, place.factors, g.factor_bytes)) return false;
+    if (g.leaf && place.ids + sizeof(RowIds) != place.factors + g.factor_bytes) return false;
     std::size_t groups = 0;
     for (std::size_t p = 0; p < g.block_pages; ++p) {
       const std::size_t count = g.block_pages == 1 ? g.groups : std::min(g.page_groups, g.groups - p * g.page_groups);
@@ -68,7 +68,8 @@ bool lays_out(const Geometry& g) {
     // The pages that a count of rows needs are exactly those that its blocks use.
     if (!place.in_head && g.scan_pages((b + 1) * 16) != place.page + g.block_pages) return false;
   }
-  for (std::size_t slot = 0; g.leaf && slot < g.max_rows; ++slot) {
+  if (g.packed && (g.refine_capacity != 0 || g.refine_pages(g.max_rows) != 0)) return false;
+  for (std::size_t slot = 0; g.leaf && !g.packed && slot < g.max_rows; ++slot) {
     const RefinePlace place = place_of_refine(g, slot);
     if (place.page + g.refine_span > g.refine_capacity || place.offset % alignof(RefineHeader) != 0) return false;
     std::size_t left = sizeof(RefineHeader) + g.dims;
@@ -97,6 +98,29 @@ TEST(Geometry, EveryLeafFits) {
         ASSERT_TRUE(lays_out(g)) << dims << " dims, " << bits << " bits, leaf size " << meta.leaf_size;
         EXPECT_GE(g.max_rows, meta.leaf_size * 4);
       }
+}
+
+TEST(Geometry, EveryLeafOfBitsFits) {
+  for (std::size_t dims = 1; dims <= kMaxBits; dims += dims < 600 ? 1 : dims < 8000 ? 97 : 977)
+    for (const std::uint32_t wanted : {0U, 16U, 100U, 1024U}) {
+      Meta meta{};
+      meta.element_type = ElementCode::bit;
+      meta.leaf_size = wanted;
+      settle(meta, static_cast<std::uint32_t>(dims));
+      EXPECT_GE(meta.leaf_size, kMinLeafSize);
+      const Geometry g = leaf_geometry(meta);
+      ASSERT_TRUE(lays_out(g)) << dims << " bits, leaf size " << meta.leaf_size;
+      ASSERT_TRUE(lays_out(inner_geometry(dims, meta.fanout))) << dims;
+      EXPECT_EQ(g.bits, 1U);
+      EXPECT_GE(g.max_rows, meta.leaf_size * 4);
+      if (wanted == 0) {
+        EXPECT_EQ(meta.leaf_size, default_leaf_size(dims, true)) << dims;
+      }
+    }
+  Meta meta = new_meta({base::Metric::l2, kMaxBits, 0, 0, 1, ElementCode::bit});
+  meta.fanout = static_cast<std::uint32_t>(target_fanout(kMaxBits));
+  check_meta(meta);
+  ASSERT_TRUE(lays_out(leaf_geometry(meta)));
 }
 
 TEST(Geometry, EveryInnerNodeFits) {

@@ -103,6 +103,7 @@ class PendingIndex final : public tree::VectorSource, public tree::PendingSource
     index.expect_structure(when);
     index.rows = all;
     Data queries(index.space.dims(), ++seed_);
+    if (index.space.has_bits()) queries.as_bits();
     tree::SearchOptions options;
     options.pending = this;
     index.expect_search_finds_all(queries.next(), options);
@@ -129,6 +130,21 @@ class PendingIndex final : public tree::VectorSource, public tree::PendingSource
   std::uint32_t next_ = 1;
   unsigned seed_;
 };
+
+TEST(TreePending, BitsAreFoundInTheListAndInTheTree) {
+  for (const Metric metric : {Metric::l2, Metric::cosine}) {
+    SCOPED_TRACE(static_cast<int>(metric));
+    Data data(75, 31);
+    data.as_bits();
+    PendingIndex index({metric, 75, 0, 16, 0, true});
+    index.append(data, 700, 70);
+    index.expect_all("all pending");
+    index.bare_every = 5;
+    index.expect_all("some without codes");
+    while (index.merge(150).rows > 0) index.expect_all("between rounds");
+    EXPECT_EQ(tree::collect_facts(index.index.store, index.index.space, index.index.memory).rows, 700U);
+  }
+}
 
 TEST(TreePending, RowsAreFoundInTheListAndInTheTree) {
   for (const Metric metric : kMetrics) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "longbow/quant/assign.hpp"
+#include "longbow/quant/bits.hpp"
 #include "longbow/simd/kernels.hpp"
 #include "longbow/tree/build.hpp"
 #include "longbow/tree/insert.hpp"
@@ -42,7 +43,7 @@ struct CountDone final : tree::InsertWatch {
   void done(std::size_t index) noexcept override { EXPECT_TRUE(finished.insert(index).second); }
 };
 
-// Clustered vectors, away from the origin where `shift` is set.
+// Clustered vectors, away from the origin where `shift` is set; or bit strings, as cells.
 class Data {
  public:
   Data(std::size_t dims, unsigned seed, std::size_t clusters = 20, float shift = 0)
@@ -53,17 +54,31 @@ class Data {
       for (float& v : centres_.back()) v = normal(random_);
     }
   }
+  Data& as_bits(float bar = 0) {
+    bits_ = true;
+    bar_ = bar;
+    return *this;
+  }
   Vector next() {
+    if (!bits_) return next_floats();
+    Vector v = next_floats(), cells(quant::bit_cells(dims_));
+    for (float& x : v) x -= bar_;
+    quant::gather_bits(v.data(), dims_, reinterpret_cast<std::uint8_t*>(cells.data()));
+    return cells;
+  }
+  std::mt19937& random() { return random_; }
+
+ private:
+  Vector next_floats() {
     std::normal_distribution<float> normal(0, 0.5F);
     Vector v = centres_[random_() % centres_.size()];
     for (float& x : v) x += normal(random_) + shift_;
     return v;
   }
-  std::mt19937& random() { return random_; }
 
- private:
   std::size_t dims_;
-  float shift_;
+  float shift_, bar_ = 0;
+  bool bits_ = false;
   std::mt19937 random_;
   std::vector<Vector> centres_;
 };
@@ -88,7 +103,19 @@ struct Shape {
   std::uint32_t bits = 0;
   std::uint32_t leaf_size = 16;
   std::uint32_t fanout = 0;  // children an inner node is built for; 0 = by the dimensions
+  bool bits_set = false;     // rows are bit strings: L2 is Hamming's distance, cosine Jaccard's
 };
+
+inline double distance(const Shape& shape, const Vector& a, const Vector& b) {
+  if (!shape.bits_set) return distance(shape.metric, a, b);
+  const auto* x = reinterpret_cast<const std::uint8_t*>(a.data());
+  const auto* y = reinterpret_cast<const std::uint8_t*>(b.data());
+  const auto& k = simd::kernels();
+  const std::size_t bytes = a.size() * sizeof(float);
+  if (shape.metric == Metric::l2) return static_cast<double>(k.hamming(x, y, bytes));
+  const simd::BitSums sums = k.jaccard(x, y, bytes);
+  return sums.both == 0 ? 1 : 1 - static_cast<double>(sums.both) / static_cast<double>(sums.either);
+}
 
 class TestIndex {
  public:
@@ -110,6 +137,7 @@ class TestIndex {
   }
   // An index built over `count` rows in `clusters` clusters.
   void build(Data& data, std::uint32_t count, std::size_t clusters, bool centred = true) {
+    if (shape_.bits_set) centred = false;
     std::vector<Vector> vectors;
     for (std::uint32_t i = 0; i < count; ++i) vectors.push_back(data.next());
     tree::Meta meta = tree::new_meta(new_index(shape_.dims));
@@ -320,7 +348,7 @@ class TestIndex {
       EXPECT_TRUE(met.insert(number).second) << "row " << number << " came twice";
       order.push_back(number);
       if (const auto it = rows.find(number); it != rows.end())
-        unsound += !hit.null && hit.bound <= distance(shape_.metric, query, it->second) ? 0 : 1;
+        unsound += !hit.null && hit.bound <= distance(shape_, query, it->second) ? 0 : 1;
       else
         strange += plain.contains(number) ? 0 : 1;
     }
@@ -335,7 +363,7 @@ class TestIndex {
     std::size_t hits = 0, wanted = 0;
     for (const Vector& q : queries) {
       std::vector<double> exact;
-      for (const auto& [number, v] : rows) exact.push_back(distance(shape_.metric, q, v));
+      for (const auto& [number, v] : rows) exact.push_back(distance(shape_, q, v));
       const std::size_t take = std::min(k, exact.size());
       std::nth_element(exact.begin(), exact.begin() + static_cast<std::ptrdiff_t>(take) - 1, exact.end());
       const double bar = exact[take - 1];
@@ -346,7 +374,7 @@ class TestIndex {
       tree::Hit hit;
       while (search.next(hit)) {
         if (best.size() >= take && hit.bound > best[take - 1] && given++ == 0) break;
-        best.push_back(distance(shape_.metric, q, rows.at(number_of(hit.row))));
+        best.push_back(distance(shape_, q, rows.at(number_of(hit.row))));
         std::sort(best.begin(), best.end());
       }
       for (std::size_t i = 0; i < take && i < best.size(); ++i) hits += best[i] <= bar ? 1 : 0;
@@ -361,7 +389,8 @@ class TestIndex {
 
  private:
   [[nodiscard]] tree::NewIndex new_index(std::uint32_t dims) const {
-    return {shape_.metric, dims, shape_.bits, shape_.leaf_size, 0x1234567 + shape_.dims};
+    return {shape_.metric, dims, shape_.bits, shape_.leaf_size, 0x1234567 + shape_.dims,
+            shape_.bits_set ? tree::ElementCode::bit : tree::ElementCode::vector};
   }
 
   Shape shape_;

@@ -56,7 +56,7 @@ struct Batch {
   uint32 rows, capacity;
   DeferredRow* row;
   float* vector;  // rows x dims, in the index's space
-  float* raw;     // rows x dims, as they came
+  float* raw;     // rows x raw_cells, as they came
 };
 
 Batch* batches;
@@ -80,14 +80,14 @@ Batch* find(Relation index) {
 // Keeps the rows that are not done and that `keep` wants.
 template <class Keep>
 void retain(Batch* batch, Keep&& keep) {
-  const std::size_t dims = batch->space->dims();
+  const std::size_t dims = batch->space->dims(), cells = batch->space->raw_cells();
   uint32 left = 0;
   for (uint32 i = 0; i < batch->rows; i++) {
     if (batch->row[i].done || !keep(batch->row[i])) continue;
     if (left != i) {
       batch->row[left] = batch->row[i];
       memmove(batch->vector + left * dims, batch->vector + i * dims, dims * sizeof(float));
-      memmove(batch->raw + left * dims, batch->raw + i * dims, dims * sizeof(float));
+      memmove(batch->raw + left * cells, batch->raw + i * cells, cells * sizeof(float));
     }
     left++;
   }
@@ -109,7 +109,7 @@ Batch* begin(Relation index, Relation heap) {
 
 // Most rows that the batch may hold.
 uint32 most_rows(const Batch* batch) {
-  const Size row = 2 * batch->space->dims() * sizeof(float);
+  const Size row = (batch->space->dims() + batch->space->raw_cells()) * sizeof(float);
   return Max(1, Min(static_cast<uint32>(pg::settings.wal_batch_size), static_cast<uint32>(kMostBytes / row)));
 }
 
@@ -119,14 +119,15 @@ void grow(Batch* batch) {
   if (batch->rows < batch->capacity) return;
   const uint32 capacity = Min(most_rows(batch), Max(1, batch->capacity * 4));
   const Size vectors = static_cast<Size>(capacity) * batch->space->dims() * sizeof(float);
+  const Size raw = static_cast<Size>(capacity) * batch->space->raw_cells() * sizeof(float);
   if (batch->capacity == 0) {
     batch->row = static_cast<DeferredRow*>(MemoryContextAlloc(batch->memory, capacity * sizeof(DeferredRow)));
     batch->vector = static_cast<float*>(MemoryContextAllocHuge(batch->memory, vectors));
-    batch->raw = static_cast<float*>(MemoryContextAllocHuge(batch->memory, vectors));
+    batch->raw = static_cast<float*>(MemoryContextAllocHuge(batch->memory, raw));
   } else {
     batch->row = static_cast<DeferredRow*>(repalloc(batch->row, capacity * sizeof(DeferredRow)));
     batch->vector = static_cast<float*>(repalloc_huge(batch->vector, vectors));
-    batch->raw = static_cast<float*>(repalloc_huge(batch->raw, vectors));
+    batch->raw = static_cast<float*>(repalloc_huge(batch->raw, raw));
   }
   batch->capacity = capacity;
 }
@@ -193,8 +194,8 @@ class MarkDone final : public tree::InsertWatch {
 // Writes the rows' vectors to the side WAL, in as many records as they need, and notes where.
 void log_rows(Relation index, const Batch* batch, std::span<const uint32> numbers, std::span<FlushRow> rows,
               std::pmr::memory_resource& memory) {
-  const std::size_t dims = batch->space->dims();
-  const std::size_t most = pg::side_wal_rows(dims);
+  const std::size_t cells = batch->space->raw_cells();
+  const std::size_t most = pg::side_wal_rows(cells);
   std::pmr::vector<wal::RowId> ids(&memory);
   std::pmr::vector<float> vectors(&memory);
   for (std::size_t at = 0; most > 0 && at < rows.size();) {
@@ -203,11 +204,11 @@ void log_rows(Relation index, const Batch* batch, std::span<const uint32> number
     vectors.clear();
     for (std::size_t i = at; i < end; ++i) {
       ids.push_back({rows[i].row.row.block, rows[i].row.row.offset, 0});
-      const float* raw = batch->raw + numbers[i] * dims;
-      vectors.insert(vectors.end(), raw, raw + dims);
+      const float* raw = batch->raw + numbers[i] * cells;
+      vectors.insert(vectors.end(), raw, raw + cells);
     }
     const std::uint64_t position = pg::call([&] {
-      return pg::log_batch(index, batch->incarnation, ids, vectors.data(), static_cast<std::uint32_t>(dims));
+      return pg::log_batch(index, batch->incarnation, ids, vectors.data(), static_cast<std::uint32_t>(cells));
     });
     if (position == 0) return;
     for (; at < end; ++at) rows[at].position = position;
@@ -303,7 +304,7 @@ bool add_to_batch(Relation index, RowVector vector, tree::RowId row) {
     tree::insert_plain(store, row, how.kind == tree::RowClass::nan ? tree::kPlainNan : tree::kPlainUnknown);
     return true;
   }
-  memcpy(batch->raw + batch->rows * dims, vector.x, dims * sizeof(float));
+  memcpy(batch->raw + batch->rows * batch->space->raw_cells(), vector.x, batch->space->raw_cells() * sizeof(float));
   batch->row[batch->rows++] = {row, how.norm, how.raw_norm, vector_crc(vector), GetCurrentSubTransactionId(), false};
   if (batch->rows >= most_rows(batch)) pg::call([&] { flush(batch); });
   return true;

@@ -62,10 +62,10 @@ std::uint32_t declared_dims(Relation index) {
     return quant::kHashedDims;
   }
   if (column->atttypmod <= 0 || column->atttypid == VARBITOID) return 0;
-  if (column->atttypmod > static_cast<int32>(tree::kMaxDims))
+  const Element element = opclass_info(index)->element;
+  if (column->atttypmod > most_dims(element))
     ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                    errmsg("column cannot have more than %d %s for longbow index", static_cast<int>(tree::kMaxDims),
-                           length_unit(opclass_info(index)->element)),
+                    errmsg("column cannot have more than %d %s for longbow index", most_dims(element), length_unit(element)),
                     errdetail("It has %d.", column->atttypmod)));
   return static_cast<std::uint32_t>(column->atttypmod);
 }
@@ -180,7 +180,7 @@ class Build {
         static_cast<BlockNumber>(std::min<double>(blocks_, std::max(300.0, 2.0 * static_cast<double>(shared.sample_rows) / per_block)));
     const std::size_t members = static_cast<std::size_t>(workers) + 1;
     shared.region_bytes = std::max(training.shared_bytes + base::Shared<std::size_t>::bytes(members),
-                                   tree::calibration_bytes(meta_.dims, kCalibrationQueries, members));
+                                   tree::calibration_bytes(meta_, kCalibrationQueries, members));
     return shared;
   }
 
@@ -319,7 +319,7 @@ class Build {
     }
     const RowVector vector = row_vector_in(row_context_, element_, value);
     fix_or_check_dims(vector.dim);
-    late_vectors_.insert(late_vectors_.end(), vector.x, vector.x + vector.dim);
+    late_vectors_.insert(late_vectors_.end(), vector.x, vector.x + vector.cells);
     late_.push_back({row_id(tid), 0});
     pg::call([&] { MemoryContextReset(row_context_); });
   }
@@ -336,7 +336,7 @@ class Build {
     for (const Late& l : late_) {
       if (l.flags != 0) continue;
       const tree::PreparedRow how = space.prepare_row(vector, prepared.data());
-      vector += n;
+      vector += space.raw_cells();
       if (how.kind == tree::RowClass::indexed) {
         const tree::NewRow row[1] = {{l.row, prepared.data(), how.norm, how.raw_norm}};
         tree::insert_rows(store_, space, row, none, memory_);

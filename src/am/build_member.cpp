@@ -62,7 +62,7 @@ BuildMember::BuildMember(Relation heap, Relation index, IndexInfo* info, BuildSh
       crew_(crew),
       memory_(memory),
       watch_(crew.leads()),
-      buffer_(tree::space_floats(shared.meta.dims), &memory),
+      buffer_(tree::space_floats(shared.meta), &memory),
       random_(shared.meta.rotation_seed + crew.me()),
       batch_(&memory),
       waiting_(&memory),
@@ -91,7 +91,7 @@ void BuildMember::check_dims(int found) {
 void BuildMember::sample() {
   const std::size_t members = crew_.members();
   slice_rows_ = shared_.sample_rows / members;
-  slice_ = sample_->data() + crew_.me() * slice_rows_ * shared_.meta.dims;
+  slice_ = sample_->data() + crew_.me() * slice_rows_ * tree::raw_cells(shared_.meta);
   BlockSamplerData sampler;
   BlockSampler_Init(&sampler, shared_.heap_blocks, static_cast<int>(shared_.sample_blocks), static_cast<uint32>(shared_.meta.incarnation));
   std::size_t next = 0;
@@ -133,7 +133,7 @@ void BuildMember::take_sample(tree::RowId row, Datum value, bool null) {
   if (at >= slice_rows_) return;
   const RowVector vector = row_vector_in(row_context_, element_, value);
   check_dims(vector.dim);
-  std::copy_n(vector.x, shared_.meta.dims, slice_ + at * shared_.meta.dims);
+  std::copy_n(vector.x, vector.cells, slice_ + at * tree::raw_cells(shared_.meta));
   pg::call([&] { MemoryContextReset(row_context_); });
 }
 
@@ -143,7 +143,7 @@ void BuildMember::gather_sample() {
   filled[crew_.me()] = sampled_;
   crew_.barrier();
   crew_.lead([&] {
-    const std::size_t n = shared_.meta.dims;
+    const std::size_t n = tree::raw_cells(shared_.meta);
     std::size_t kept = 0;
     for (std::size_t m = 0; m < filled.size(); ++m) {
       const float* from = sample_->data() + m * slice_rows_ * n;
@@ -160,7 +160,7 @@ std::size_t BuildMember::train() {
   const std::size_t n = shared_.meta.dims;
   centre_.emplace(crew_, n);
   centroids_.emplace(crew_, shared_.room * n);
-  sample_.emplace(crew_, shared_.sample_rows * n);
+  sample_.emplace(crew_, shared_.sample_rows * tree::raw_cells(shared_.meta));
   sample();
   const std::uint64_t visited = pg_atomic_read_u64(&shared_.visited);
   double rows = shared_.expected_rows;

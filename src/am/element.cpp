@@ -1,9 +1,9 @@
-// Values of the indexed types as floats.
+// Values of the indexed types as cells.
 #include "am/element.hpp"
 
+#include "longbow/quant/bits.hpp"
 #include "longbow/quant/feature_hash.hpp"
 #include "longbow/simd/kernels.hpp"
-#include "longbow/tree/format.hpp"
 #include "types/dense.hpp"
 #include "types/sparse.hpp"
 
@@ -21,22 +21,22 @@ RowVector from_halves(const types::HalfVector* vector) {
   const auto dim = static_cast<std::size_t>(vector->dim);
   auto* x = static_cast<float*>(palloc(dim * sizeof(float)));
   simd::kernels().from_f16(vector->x, x, dim);
-  return {x, vector->dim};
+  return {x, vector->dim, vector->dim};
 }
 
-// The first bit is the highest of the first byte.
+// The first bit is the highest of the first byte; unused ones are zero.
 RowVector from_bits(const VarBit* bits) {
   const int length = VARBITLEN(bits);
-  const bits8* bytes = VARBITS(bits);
-  auto* x = static_cast<float*>(palloc(Max(1, static_cast<Size>(length)) * sizeof(float)));
-  for (int i = 0; i < length; i++) x[i] = static_cast<float>(bytes[i >> 3] >> (7 - (i & 7)) & 1);
-  return {x, length};
+  const std::size_t cells = quant::bit_cells(static_cast<std::size_t>(length));
+  auto* x = static_cast<float*>(palloc0(Max(1, cells) * sizeof(float)));
+  memcpy(x, VARBITS(bits), VARBITBYTES(bits));
+  return {x, length, static_cast<int>(cells)};
 }
 
 RowVector from_sparse(const types::SparseVector* vector) {
   auto* x = static_cast<float*>(palloc(quant::kHashedDims * sizeof(float)));
   quant::hash_features(vector->indices, vector->values(), static_cast<std::size_t>(vector->nnz), x);
-  return {x, static_cast<int>(quant::kHashedDims)};
+  return {x, static_cast<int>(quant::kHashedDims), static_cast<int>(quant::kHashedDims)};
 }
 
 }  // namespace
@@ -69,7 +69,7 @@ RowVector query_vector(Element element, Datum datum) {
   switch (element) {
     case Element::vector: {
       const types::Vector* vector = types::get_dense<float>(datum);
-      return {vector->x, vector->dim};
+      return {vector->x, vector->dim, vector->dim};
     }
     case Element::halfvec: return from_halves(types::get_dense<types::Half>(datum));
     case Element::bit: return from_bits(DatumGetVarBitP(datum));
@@ -80,10 +80,10 @@ RowVector query_vector(Element element, Datum datum) {
 
 RowVector row_vector(Element element, Datum datum) {
   const RowVector vector = query_vector(element, datum);
-  constexpr int kMost = static_cast<int>(tree::kMaxDims);
-  if (vector.dim > kMost)
+  const int most = most_dims(element);
+  if (vector.dim > most)
     ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                    errmsg("%s cannot have more than %d %s for longbow index", element_name(element), kMost, length_unit(element)),
+                    errmsg("%s cannot have more than %d %s for longbow index", element_name(element), most, length_unit(element)),
                     errdetail("The value has %d %s.", vector.dim, length_unit(element))));
   if (vector.dim < 1)
     ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),

@@ -9,7 +9,6 @@ extern "C" {
 namespace am = longbow::am;
 namespace pg = longbow::pg;
 using am::Element;
-using am::Unit;
 using longbow::base::Metric;
 
 namespace {
@@ -61,19 +60,19 @@ LB_FUNCTION(longbow_hnsw_handler) { PG_RETURN_POINTER(make_routine(pg::guarded<&
 LB_FUNCTION(longbow_ivfflat_handler) { PG_RETURN_POINTER(make_routine(pg::guarded<&am::ivfflat_options>)); }
 
 namespace {
-const am::OpclassInfo kVectorL2{Metric::l2, Element::vector, Unit::same};
-const am::OpclassInfo kVectorIp{Metric::ip, Element::vector, Unit::same};
-const am::OpclassInfo kVectorCosine{Metric::cosine, Element::vector, Unit::same};
-const am::OpclassInfo kVectorL1{Metric::l1, Element::vector, Unit::same};
-const am::OpclassInfo kHalfvecL2{Metric::l2, Element::halfvec, Unit::same};
-const am::OpclassInfo kHalfvecIp{Metric::ip, Element::halfvec, Unit::same};
-const am::OpclassInfo kHalfvecCosine{Metric::cosine, Element::halfvec, Unit::same};
-const am::OpclassInfo kHalfvecL1{Metric::l1, Element::halfvec, Unit::same};
-const am::OpclassInfo kBitHamming{Metric::l2, Element::bit, Unit::hamming};
-const am::OpclassInfo kBitJaccard{Metric::cosine, Element::bit, Unit::jaccard};
-const am::OpclassInfo kSparsevecL2{Metric::l2, Element::sparsevec, Unit::same};
-const am::OpclassInfo kSparsevecIp{Metric::ip, Element::sparsevec, Unit::same};
-const am::OpclassInfo kSparsevecCosine{Metric::cosine, Element::sparsevec, Unit::same};
+const am::OpclassInfo kVectorL2{Metric::l2, Element::vector};
+const am::OpclassInfo kVectorIp{Metric::ip, Element::vector};
+const am::OpclassInfo kVectorCosine{Metric::cosine, Element::vector};
+const am::OpclassInfo kVectorL1{Metric::l1, Element::vector};
+const am::OpclassInfo kHalfvecL2{Metric::l2, Element::halfvec};
+const am::OpclassInfo kHalfvecIp{Metric::ip, Element::halfvec};
+const am::OpclassInfo kHalfvecCosine{Metric::cosine, Element::halfvec};
+const am::OpclassInfo kHalfvecL1{Metric::l1, Element::halfvec};
+const am::OpclassInfo kBitHamming{Metric::l2, Element::bit};
+const am::OpclassInfo kBitJaccard{Metric::cosine, Element::bit};
+const am::OpclassInfo kSparsevecL2{Metric::l2, Element::sparsevec};
+const am::OpclassInfo kSparsevecIp{Metric::ip, Element::sparsevec};
+const am::OpclassInfo kSparsevecCosine{Metric::cosine, Element::sparsevec};
 }  // namespace
 
 LB_FUNCTION(longbow_vector_l2_support) { PG_RETURN_POINTER(&kVectorL2); }

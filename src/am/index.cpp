@@ -81,7 +81,7 @@ Remembered* remember(Relation index, tree::PageStore& store, const tree::Meta& m
     return fresh;
   });
   auto* buffer = static_cast<float*>(pg::call([&] {
-    return MemoryContextAllocHuge(entry->memory, (tree::space_floats(meta.dims) + 1) * sizeof(float));
+    return MemoryContextAllocHuge(entry->memory, (tree::space_floats(meta) + 1) * sizeof(float));
   }));
   entry->space = tree::make_space(store, meta, buffer);
   MemoryContextSetParent(entry->memory, CacheMemoryContext);

@@ -28,7 +28,6 @@ inline constexpr int kSupportProc = 1;
 struct OpclassInfo {
   base::Metric metric;
   Element element;
-  Unit unit;
 };
 
 // Reloptions; 0 means automatic, or not given.

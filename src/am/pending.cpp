@@ -46,13 +46,13 @@ class Publisher final : public tree::PendingWatch {
   tree::InsertWatch& watch_;
 };
 
-tree::RowId slot_row(const tree::LeafFactors& f, std::size_t lane) {
+tree::RowId slot_row(const tree::RowIds& f, std::size_t lane) {
   const auto offset = std::atomic_ref(const_cast<std::uint16_t&>(f.row_offset[lane])).load(std::memory_order_acquire);
   return {f.row_block[lane], offset};
 }
 
 // A bit a row that is there.
-std::uint32_t rows_there(const tree::LeafFactors& f) {
+std::uint32_t rows_there(const tree::RowIds& f) {
   constexpr std::uint64_t kOnes = 0x0001000100010001, kTops = 0x8000800080008000;
   std::uint16_t offset[tree::kDeltaRows];
   std::uint64_t four[tree::kDeltaRows / 4];
@@ -103,7 +103,7 @@ class Filler {
         todo_(&memory),
         found_(&memory),
         stale_(&memory),
-        raw_(space.dims(), &memory),
+        raw_(space.raw_cells(), &memory),
         prepared_(space.dims(), &memory) {}
 
   // Vectors come from the side WAL, or from the heap under a snapshot. Opens neither if nothing is missing.
@@ -135,7 +135,7 @@ class Filler {
     if (!delta_.still_ours()) return;
     delta_.for_each_block(old_.ordinal.front(), old_.ordinal.back() + 1, [&](tree::DeltaBlock block, std::uint64_t first) {
       missing_below(first);
-      const auto& f = *reinterpret_cast<const tree::LeafFactors*>(block.codes + layout_.factors);
+      const auto& f = *reinterpret_cast<const tree::RowIds*>(block.codes + layout_.ids);
       for (; at < old_.found.size() && old_.ordinal[at] < first + tree::kDeltaRows; ++at) {
         const tree::RowId row = slot_row(f, old_.ordinal[at] - first);
         const tree::RowId wanted{old_.found[at].block, old_.found[at].offset};
@@ -266,7 +266,7 @@ bool visit_delta(pg::Delta& delta, std::uint64_t from, std::uint64_t covered, co
   if (!delta.still_ours() || (delta.entry().covered != 0 ? delta.entry().covered.load() : ~std::uint64_t{0}) != covered)
     return false;
   delta.for_each_block(from, ~std::uint64_t{0}, [&](tree::DeltaBlock block, std::uint64_t first) {
-    const auto& f = *reinterpret_cast<const tree::LeafFactors*>(block.codes + layout.factors);
+    const auto& f = *reinterpret_cast<const tree::RowIds*>(block.codes + layout.ids);
     std::uint32_t mask = 0;
     bare_below(first);
     if (first >= covered && first >= from) {

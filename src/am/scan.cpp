@@ -33,7 +33,6 @@ struct ScanState {
   MemoryContext memory;  // reset by each rescan
   tree::Search* search;
   bool started;
-  Unit unit;
   BlockNumber heap_blocks;  // of the table, as looked at last
   pg::IndexEntry* counters;  // nullptr if it has none
   ScanReport report;         // of the searches that have ended
@@ -119,7 +118,6 @@ void start(IndexScanDesc scan) {
     options.exact = make<HeapDistances>(s->memory, scan);
   s->search = make<tree::Search>(s->memory, *store, *space, *memory);
   s->search->start(query, options);
-  s->unit = pg::call([&] { return opclass_info(scan->indexRelation)->unit; });
   pg::call([&] { pgstat_count_index_scan(scan->indexRelation); });
   lb_count_search(scan);
   note_effort(s, *space, query != nullptr);
@@ -153,7 +151,7 @@ void hand_out(IndexScanDesc scan, const tree::Hit& hit) {
   if (scan->numberOfOrderBys == 0) return;
   scan->xs_recheckorderby = true;
   scan->xs_orderbynulls[0] = hit.null;
-  scan->xs_orderbyvals[0] = hit.null ? static_cast<Datum>(0) : Float8GetDatum(operator_bound(state_of(scan)->unit, hit.bound));
+  scan->xs_orderbyvals[0] = hit.null ? static_cast<Datum>(0) : Float8GetDatum(hit.bound);
 }
 
 }  // namespace

@@ -137,7 +137,7 @@ Pending put_pending(Report& out, const SizingSubject& s) {
   const double start = never ? merge_base(s.rows) : merge_threshold(s.rows);
   tree::Space space{};
   space.meta = s.meta;
-  space.leaf = tree::leaf_geometry(s.meta.dims, s.meta.bits, s.meta.leaf_size);
+  space.leaf = tree::leaf_geometry(s.meta);
   const std::uint32_t chunk_rows = pg::delta_chunk_rows(tree::delta_layout(space));
   Pending need{0, 0};
   if (chunk_rows == 0) {
@@ -151,7 +151,7 @@ Pending put_pending(Report& out, const SizingSubject& s) {
                                      : "there is none, shared_preload_libraries does not name longbow",
             pg::have_shared_memory() ? setting("longbow.delta_memory") : "");
   }
-  const double row = s.meta.dims * sizeof(float) + sizeof(wal::RowId) +
+  const double row = static_cast<double>(tree::raw_cells(s.meta) * sizeof(float) + sizeof(wal::RowId)) +
                      static_cast<double>(sizeof(wal::RecordHeader)) / pg::settings.wal_batch_size;
   const double most = pg::settings.side_wal_size * kMegabyte;
   const double segments = static_cast<double>(wal::kSegmentBytes);
@@ -269,10 +269,10 @@ SizingSubject subject_of(int64 rows, int dims, const char* type) {
   const Element element = element_named(type);
   if (rows < 0)
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("number of rows must not be negative")));
-  if (dims < 1 || (!hashed(element) && dims > static_cast<int>(tree::kMaxDims)))
+  if (dims < 1 || (!hashed(element) && dims > most_dims(element)))
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s out of range: %d", length_unit(element), dims),
                     hashed(element) ? errdetail("There must be at least 1.")
-                                    : errdetail("An index takes between 1 and %d.", static_cast<int>(tree::kMaxDims))));
+                                    : errdetail("An index takes between 1 and %d.", most_dims(element))));
   const auto index_dims =
       hashed(element) ? static_cast<std::uint32_t>(quant::kHashedDims) : static_cast<std::uint32_t>(dims);
   return {element,

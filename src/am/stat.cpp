@@ -28,9 +28,9 @@ Row read_row(Relation index, MemoryContext context) {
   return {space.meta, longbow::tree::collect_facts(store, space, memory)};
 }
 
-// Bits are stored as floats, and their metrics by others': see am/element.hpp.
+// Metrics of bits are written as others: tree/format.hpp.
 const char* metric_name(const longbow::tree::Meta& meta) {
-  if (meta.element_type == static_cast<std::uint8_t>(longbow::am::Element::bit))
+  if (longbow::tree::has_bits(meta))
     return meta.metric == longbow::base::Metric::l2 ? "hamming" : "jaccard";
   switch (meta.metric) {
     case longbow::base::Metric::l2: return "l2";

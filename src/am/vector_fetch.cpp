@@ -67,9 +67,9 @@ bool VectorFetch::open_record(std::uint64_t position) {
     if (status == wal::ReadStatus::no_segment) missing_segment_ = wal::segment_of(position);
     if (status != wal::ReadStatus::ok) return false;
   }
-  if (record.header.dims != space_.dims() || record.filler()) return false;
+  if (record.header.dims != space_.raw_cells() || record.filler()) return false;
   ids_.assign(record.rows.begin(), record.rows.end());
-  vectors_.resize(ids_.size() * space_.dims());
+  vectors_.resize(ids_.size() * space_.raw_cells());
   std::pmr::vector<std::byte> unpacked(record.compressed() ? record.header.raw_bytes : 0, scratch_.get_allocator());
   if (!record.vectors(vectors_.data(), unpacked.data())) return false;
   position_ = position;
@@ -83,8 +83,8 @@ bool VectorFetch::read_log(const tree::PendingEntry& entry, float* raw) {
   for (std::size_t n = 0; n < ids_.size(); ++n) {
     const std::size_t i = (next_ + n) % ids_.size();
     if (ids_[i].block != entry.block || ids_[i].offset != entry.offset) continue;
-    const float* vector = vectors_.data() + i * space_.dims();
-    const std::size_t bytes = space_.dims() * sizeof(float);
+    const float* vector = vectors_.data() + i * space_.raw_cells();
+    const std::size_t bytes = space_.raw_cells() * sizeof(float);
     if (base::crc32c(0, vector, bytes) != entry.crc) return false;
     std::memcpy(raw, vector, bytes);
     next_ = i + 1;
@@ -103,7 +103,7 @@ tree::Fetched VectorFetch::read_heap(const tree::PendingEntry& entry, float* raw
   const RowVector vector = reader_.vector();
   const bool same = vector.x != nullptr && static_cast<std::size_t>(vector.dim) == space_.dims() &&
                     vector_crc(vector) == entry.crc;
-  if (same) memcpy(raw, vector.x, space_.dims() * sizeof(float));
+  if (same) memcpy(raw, vector.x, space_.raw_cells() * sizeof(float));
   reader_.forget();
   if (!same) return tree::Fetched::stale;
   from_heap++;

@@ -36,6 +36,7 @@ struct PgError {
 struct Fault {
   int sqlstate;
   ErrorData* edata;
+  bool outdated;
   char text[256];
 };
 
@@ -50,12 +51,14 @@ bool capture(F&& body, Fault& fault) noexcept {
   } catch (const base::Error& e) {
     switch (e.code()) {
       case base::Errc::index_corrupted: fault.sqlstate = ERRCODE_INDEX_CORRUPTED; break;
+      case base::Errc::outdated: fault.sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE; break;
       case base::Errc::data_exception: fault.sqlstate = ERRCODE_DATA_EXCEPTION; break;
       case base::Errc::limit_exceeded: fault.sqlstate = ERRCODE_PROGRAM_LIMIT_EXCEEDED; break;
       case base::Errc::out_of_memory: fault.sqlstate = ERRCODE_OUT_OF_MEMORY; break;
       case base::Errc::cancelled: fault.sqlstate = ERRCODE_QUERY_CANCELED; break;
       case base::Errc::internal: fault.sqlstate = ERRCODE_INTERNAL_ERROR; break;
     }
+    fault.outdated = e.code() == base::Errc::outdated;
     strlcpy(fault.text, e.what(), sizeof fault.text);
   } catch (const std::bad_alloc&) {
     fault.sqlstate = ERRCODE_OUT_OF_MEMORY;
@@ -78,6 +81,7 @@ auto enter(F&& body) {
   Fault fault;
   fault.sqlstate = ERRCODE_INTERNAL_ERROR;
   fault.edata = nullptr;
+  fault.outdated = false;
   sigjmp_buf* stack = PG_exception_stack;
   ErrorContextCallback* context = error_context_stack;
   if constexpr (std::is_void_v<R>) {
@@ -90,7 +94,8 @@ auto enter(F&& body) {
   PG_exception_stack = stack;
   error_context_stack = context;
   if (fault.edata != nullptr) ReThrowError(fault.edata);
-  ereport(ERROR, (errcode(fault.sqlstate), errmsg_internal("%s", fault.text)));
+  ereport(ERROR, (errcode(fault.sqlstate), errmsg_internal("%s", fault.text),
+                  fault.outdated ? errhint("Rebuild it with REINDEX INDEX.") : 0));
   pg_unreachable();
 }
 

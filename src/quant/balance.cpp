@@ -26,6 +26,7 @@ class Balancer {
         rows_(points.rows, room, crew),
         next_(crew, room * points.dims),
         made_(crew, 1),
+        tile_(&memory),
         members_(&memory),
         side_(&memory) {}
 
@@ -62,17 +63,21 @@ class Balancer {
   // Sorts row numbers by their nearest centroid.
   void group() {
     GroupAssigner assigner(centroids_, clusters_, points_.dims, crew_, memory_, watch_);
+    const RowSet all(points_);
+    tile_.resize(all.in_place() ? 0 : assigner.batch() * points_.dims);
     crew_.for_each(points_.rows, assigner.batch(), [&](std::size_t first, std::size_t end) {
       watch_.tick(first, points_.rows);
-      assigner.assign(points_.data + first * points_.dims, end - first, rows_.nearest() + first);
+      assigner.assign(all.fetch(first, end - first, tile_.data()), end - first, rows_.nearest() + first);
     });
     crew_.lead([&] { rows_.sort(clusters_); });
   }
 
-  void mean(std::span<const std::uint32_t> members, float* out) const {
+  void mean(std::span<const std::uint32_t> members, float* out) {
     const std::size_t n = points_.dims;
+    const RowSet all(points_);
+    tile_.resize(std::max(tile_.size(), n));
     std::fill_n(out, n, 0.0F);
-    for (const std::uint32_t r : members) simd::kernels().add_to(points_.data + r * n, out, n);
+    for (const std::uint32_t r : members) simd::kernels().add_to(all.fetch(r, 1, tile_.data()), out, n);
     simd::kernels().scale(out, 1.0F / static_cast<float>(members.size()), n);
   }
 
@@ -90,8 +95,11 @@ class Balancer {
     }
     members_.resize(members.size() * n);
     side_.resize(members.size());
-    for (std::size_t i = 0; i < members.size(); ++i)
-      std::copy_n(points_.data + members[i] * n, n, members_.data() + i * n);
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      float* to = members_.data() + i * n;
+      const float* row = RowSet(points_).fetch(members[i], 1, to);
+      if (row != to) std::copy_n(row, n, to);
+    }
     std::pmr::vector<float> two(2 * n, &memory_);
     bisect({members_.data(), members.size(), n}, how_.seed, memory_, side_.data(), two.data());
     // A stable partition by side; each half has at least a quarter of the rows, so this ends.
@@ -119,7 +127,7 @@ class Balancer {
   base::Shared<float> next_;
   base::Shared<std::size_t> made_;
   std::size_t kept_ = 0;
-  std::pmr::vector<float> members_;
+  std::pmr::vector<float> tile_, members_;
   std::pmr::vector<std::uint8_t> side_;
 };
 

@@ -34,7 +34,7 @@ std::size_t start_in_parts(const Points& points, const TrainOptions& options, ba
   std::size_t parts = part_count(options.clusters);
   const base::Shared<float> tops(crew, parts * dims);
   const base::Shared<std::size_t> made(crew, parts);
-  Lloyd top({points.data, points.rows, dims}, tops.data(), parts, crew, memory);
+  Lloyd top(RowSet(points), tops.data(), parts, crew, memory);
   top.start(random);
   parts = top.run(options.iterations, random, progress);
   const Clustering& rows = top.clustering();
@@ -47,7 +47,7 @@ std::size_t start_in_parts(const Points& points, const TrainOptions& options, ba
     base::SplitMix64 own(options.seed + p + 1);
     float* first = out + from * dims;
     // Relative to the part's centroid, which spares digits.
-    const RowSet set{points.data, rows.count(p), dims, rows.order() + rows.begin(p), tops.data() + p * dims};
+    const RowSet set(points, rows.count(p), rows.order() + rows.begin(p), tops.data() + p * dims);
     Lloyd part(set, first, wanted, alone, memory);
     part.start(own);
     made[p] = part.run(options.iterations, own, progress);
@@ -75,7 +75,7 @@ std::size_t train(const Points& points, const TrainOptions& options, base::Crew&
   bounded.iterations = std::max(options.iterations, 1);
   const std::size_t clusters = bounded.clusters;
   if (clusters == 0) return 0;
-  const RowSet rows{points.data, points.rows, points.dims};
+  const RowSet rows(points);
   base::SplitMix64 random(options.seed);
   if (clusters <= kFlatClusters) {
     Progress progress(watch, flat_work(points, clusters, bounded.iterations));

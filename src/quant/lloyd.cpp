@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "longbow/quant/bits.hpp"
+
 namespace longbow::quant {
 namespace {
 
@@ -13,13 +15,21 @@ constexpr std::size_t kMoveGrain = 16;                   // clusters at a time
 }  // namespace
 
 const float* RowSet::fetch(std::size_t first, std::size_t n, float* tile) const noexcept {
-  if (order == nullptr && origin == nullptr) return data + first * dims;
+  if (in_place()) return data + first * dims;
+  const std::size_t stride = form == PointForm::floats ? dims : bit_cells(dims);
   for (std::size_t i = 0; i < n; ++i) {
-    const float* from = data + (order == nullptr ? first + i : order[first + i]) * dims;
+    const float* from = data + (order == nullptr ? first + i : order[first + i]) * stride;
+    float* to = tile + i * dims;
+    if (form != PointForm::floats) {
+      const auto* cells = reinterpret_cast<const std::uint8_t*>(from);
+      const bool unit = form == PointForm::unit_bits;
+      spread_bits(cells, dims, unit ? unit_value(static_cast<float>(count_bits(cells, dims))) : 1.0F, to);
+      from = to;
+    }
     if (origin != nullptr)
-      simd::kernels().subtract(from, origin, tile + i * dims, dims);
-    else
-      std::memcpy(tile + i * dims, from, dims * sizeof(float));
+      simd::kernels().subtract(from, origin, to, dims);
+    else if (from != to)
+      std::memcpy(to, from, dims * sizeof(float));
   }
   return tile;
 }
@@ -99,7 +109,7 @@ std::size_t Lloyd::run(int iterations, base::SplitMix64& random, Progress& progr
 bool Lloyd::assign(Progress& progress) {
   GroupAssigner assigner(centroids_, clusters_, rows_.dims, crew_, memory_, progress.watch());
   const std::size_t batch = assigner.batch();
-  tile_.resize(rows_.order == nullptr && rows_.origin == nullptr ? 0 : batch * rows_.dims);
+  tile_.resize(rows_.in_place() ? 0 : batch * rows_.dims);
   found_.resize(batch);
   std::uint32_t* nearest = clustering_.nearest();
   crew_.for_each(rows_.count, batch, [&](std::size_t first, std::size_t end) {

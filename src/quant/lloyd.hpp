@@ -21,11 +21,18 @@ namespace longbow::quant {
 
 // Rows of a matrix: all, or those named in `order`; less `origin` where there is one.
 struct RowSet {
+  explicit RowSet(const Points& points) : data(points.data), count(points.rows), dims(points.dims), form(points.form) {}
+  RowSet(const Points& points, std::size_t count_arg, const std::uint32_t* order_arg, const float* origin_arg)
+      : data(points.data), count(count_arg), dims(points.dims), form(points.form), order(order_arg), origin(origin_arg) {}
+
   const float* data;
   std::size_t count, dims;
+  PointForm form;
   const std::uint32_t* order = nullptr;
   const float* origin = nullptr;
 
+  // Whether rows are where they are wanted: fetch() needs no tile.
+  [[nodiscard]] bool in_place() const noexcept { return order == nullptr && origin == nullptr && form == PointForm::floats; }
   // `n` rows from `first` on, side by side; `tile` has room for them.
   const float* fetch(std::size_t first, std::size_t n, float* tile) const noexcept;
 };

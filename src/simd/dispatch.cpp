@@ -32,7 +32,8 @@ const char* implementation_name(Tier tier, const char* kernel) noexcept {
 #if defined(__x86_64__)
   const bool popcnt = table == &kAvx512PopcntKernels, vnni = popcnt || table == &kAvx512VnniKernels;
   if (vnni && std::strncmp(kernel, "block_dot", 9) == 0) return "avx512+vnni";
-  if (popcnt && (std::strcmp(kernel, "hamming") == 0 || std::strcmp(kernel, "jaccard") == 0)) return "avx512+vpopcntdq";
+  const auto is = [kernel](const char* name) { return std::strcmp(kernel, name) == 0; };
+  if (popcnt && (is("hamming") || is("jaccard") || is("block_both"))) return "avx512+vpopcntdq";
 #else
   static_cast<void>(table), static_cast<void>(kernel);
 #endif
@@ -117,7 +118,8 @@ std::size_t kernel_choices(const KernelChoice** rows) noexcept {
       "block_score", "select_upto",   "refine_l2",  "refine_ip",      "refine_l1",      "max_abs",
       "grid_sums",   "grid_codes",    "subtract",   "multiply",       "add_to",         "scale",
       "butterfly",   "hadamard",      "dot_packed", "nearest_packed", "l2_squared_f16", "inner_product_f16",
-      "l1_f16",      "cosine_f16",    "from_f16",   "to_f16",         "hamming",        "jaccard"};
+      "l1_f16",      "cosine_f16",    "from_f16",   "to_f16",         "hamming",        "jaccard",
+      "block_both"};
   constexpr std::size_t kRows = sizeof(kNames) / sizeof(kNames[0]);
   static_assert(sizeof(Kernels) == kRows * sizeof(void (*)()), "a kernel has no name");
   constinit static KernelChoice choices[kRows] = {};

@@ -108,6 +108,7 @@ LB_OP I add32(I a, I b) { return _mm256_add_epi32(a, b); }
 LB_OP I maddubs(I a, I b) { return _mm256_maddubs_epi16(a, b); }
 LB_OP I madd(I a, I b) { return _mm256_madd_epi16(a, b); }
 LB_OP I absolute_bytes(I v) { return _mm256_abs_epi8(v); }
+LB_OP I add8(I a, I b) { return _mm256_add_epi8(a, b); }
 LB_OP I sign_bytes(I v, I sign) { return _mm256_sign_epi8(v, sign); }
 template <int Bits>
 LB_OP I shift_shorts(I v) {
@@ -164,14 +165,15 @@ LB_OP B bits_load_part(const std::uint8_t* p, std::size_t n) {
 LB_OP B bits_xor(B a, B b) { return _mm256_xor_si256(a, b); }
 LB_OP B bits_and(B a, B b) { return _mm256_and_si256(a, b); }
 LB_OP B bits_or(B a, B b) { return _mm256_or_si256(a, b); }
-LB_OP B count(B v) {
+LB_OP B count_bytes(B v) {
   const B table =
       _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
   const B nibble = _mm256_set1_epi8(0x0f);
   const B low = _mm256_shuffle_epi8(table, _mm256_and_si256(v, nibble));
   const B high = _mm256_shuffle_epi8(table, _mm256_and_si256(_mm256_srli_epi16(v, 4), nibble));
-  return _mm256_sad_epu8(_mm256_add_epi8(low, high), _mm256_setzero_si256());
+  return _mm256_add_epi8(low, high);
 }
+LB_OP B count(B v) { return _mm256_sad_epu8(count_bytes(v), _mm256_setzero_si256()); }
 LB_OP B counts_add(B a, B b) { return _mm256_add_epi64(a, b); }
 LB_OP std::uint64_t counts_total(B v) {
   const __m128i two = _mm_add_epi64(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));

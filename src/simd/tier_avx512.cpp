@@ -104,6 +104,7 @@ LB_OP I add32(I a, I b) { return _mm512_add_epi32(a, b); }
 LB_OP I maddubs(I a, I b) { return _mm512_maddubs_epi16(a, b); }
 LB_OP I madd(I a, I b) { return _mm512_madd_epi16(a, b); }
 LB_OP I absolute_bytes(I v) { return _mm512_abs_epi8(v); }
+LB_OP I add8(I a, I b) { return _mm512_add_epi8(a, b); }
 LB_OP I sign_bytes(I v, I sign) { return _mm512_mask_sub_epi8(v, _mm512_movepi8_mask(sign), zero_ints(), v); }
 template <int Bits>
 LB_OP I shift_shorts(I v) {
@@ -150,13 +151,14 @@ LB_OP B bits_xor(B a, B b) { return _mm512_xor_si512(a, b); }
 LB_OP B bits_and(B a, B b) { return _mm512_and_si512(a, b); }
 LB_OP B bits_or(B a, B b) { return _mm512_or_si512(a, b); }
 // As in the AVX2 tier, twice as wide.
-LB_OP B count(B v) {
+LB_OP B count_bytes(B v) {
   const B table = _mm512_maskz_broadcast_i32x4(kAll, _mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
   const B nibble = _mm512_set1_epi8(0x0f);
   const B low = _mm512_shuffle_epi8(table, _mm512_and_si512(v, nibble));
   const B high = _mm512_shuffle_epi8(table, _mm512_and_si512(_mm512_srli_epi16(v, 4), nibble));
-  return _mm512_sad_epu8(_mm512_add_epi8(low, high), _mm512_setzero_si512());
+  return _mm512_add_epi8(low, high);
 }
+LB_OP B count(B v) { return _mm512_sad_epu8(count_bytes(v), _mm512_setzero_si512()); }
 LB_OP B counts_add(B a, B b) { return _mm512_add_epi64(a, b); }
 LB_OP std::uint64_t counts_total(B v) {
   const __m256i half =
@@ -234,11 +236,27 @@ constexpr Kernels with_vnni(Kernels table) {
 namespace popcnt {
 LB_BIT_OP B count(B v) { return _mm512_popcnt_epi64(v); }
 #include "simd/bit_kernels.inc"
+
+// A group is 16 words of 32 bits, one a row.
+LB_BIT_KERNEL void block_both(const std::uint8_t* codes, std::size_t groups, const std::uint8_t* query,
+                              std::int32_t* acc) noexcept {
+  I sums[2] = {load_ints(acc), zero_ints()};
+  const auto* words = reinterpret_cast<const std::int8_t*>(query);
+  std::size_t g = 0;
+  for (; g + 2 <= groups; g += 2) {
+#pragma GCC unroll 2
+    for (std::size_t k = 0; k < 2; ++k)
+      sums[k] = add32(sums[k], _mm512_popcnt_epi32(both(load_ints(codes + (g + k) * kGroupBytes), set_word(words + (g + k) * 4))));
+  }
+  if (g < groups) sums[1] = add32(sums[1], _mm512_popcnt_epi32(both(load_ints(codes + g * kGroupBytes), set_word(words + g * 4))));
+  store_ints(acc, add32(sums[0], sums[1]));
+}
 }  // namespace popcnt
 
 constexpr Kernels with_popcnt(Kernels table) {
   table.hamming = popcnt::hamming;
   table.jaccard = popcnt::jaccard;
+  table.block_both = popcnt::block_both;
   return table;
 }
 

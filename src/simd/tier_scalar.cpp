@@ -281,6 +281,18 @@ BitSums jaccard(const std::uint8_t* a, const std::uint8_t* b, std::size_t bytes)
   return sums;
 }
 
+void block_both(const std::uint8_t* codes, std::size_t groups, const std::uint8_t* query, std::int32_t* acc) noexcept {
+  for (std::size_t group = 0; group < groups; ++group, codes += kGroupBytes, query += 4) {
+    std::uint32_t word;
+    __builtin_memcpy(&word, query, sizeof word);
+    for (std::size_t row = 0; row < kBlockRows; ++row) {
+      std::uint32_t bits;
+      __builtin_memcpy(&bits, codes + row * 4, sizeof bits);
+      acc[row] += static_cast<std::int32_t>(count_bits(bits & word));
+    }
+  }
+}
+
 }  // namespace
 
 constinit const Kernels kScalarKernels = {
@@ -314,6 +326,7 @@ constinit const Kernels kScalarKernels = {
     .to_f16 = to_f16,
     .hamming = hamming,
     .jaccard = jaccard,
+    .block_both = block_both,
 };
 
 }  // namespace longbow::simd

@@ -97,6 +97,7 @@ LB_OP I add32(I a, I b) { return _mm_add_epi32(a, b); }
 LB_OP I maddubs(I a, I b) { return _mm_maddubs_epi16(a, b); }
 LB_OP I madd(I a, I b) { return _mm_madd_epi16(a, b); }
 LB_OP I absolute_bytes(I v) { return _mm_abs_epi8(v); }
+LB_OP I add8(I a, I b) { return _mm_add_epi8(a, b); }
 LB_OP I sign_bytes(I v, I sign) { return _mm_sign_epi8(v, sign); }
 template <int Bits>
 LB_OP I shift_shorts(I v) {
@@ -164,6 +165,12 @@ LB_OP B bits_xor(B a, B b) { return a ^ b; }
 LB_OP B bits_and(B a, B b) { return a & b; }
 LB_OP B bits_or(B a, B b) { return a | b; }
 LB_OP B count(B v) { return static_cast<B>(_mm_popcnt_u64(v)); }
+LB_OP I count_bytes(I v) {
+  const I table = _mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4), nibble = _mm_set1_epi8(0x0f);
+  const I low = _mm_shuffle_epi8(table, _mm_and_si128(v, nibble));
+  const I high = _mm_shuffle_epi8(table, _mm_and_si128(_mm_srli_epi16(v, 4), nibble));
+  return _mm_add_epi8(low, high);
+}
 LB_OP B counts_add(B a, B b) { return a + b; }
 LB_OP std::uint64_t counts_total(B v) { return v; }
 

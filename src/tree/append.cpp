@@ -19,8 +19,8 @@ Target choose(PageStore& store, const Geometry& g, const PageRef& head, bool& no
   std::size_t slot = h.rows;
   no_free = false;
   if (h.free > 0) {
-    const auto free = [](const LeafFactors& f, std::size_t i, std::size_t) { return is_free(f, i); };
-    if (find_slot<LeafFactors>(store, g, head, free, slot)) return {slot, true};
+    const auto free = [](const RowIds& f, std::size_t i, std::size_t) { return is_free(f, i); };
+    if (find_slot<RowIds>(store, g, head, free, slot)) return {slot, true};
     no_free = true;
   }
   return {slot, false};
@@ -80,15 +80,17 @@ std::size_t append_narrow(PageStore& store, const Space& space, const PageRef& h
   Part scan;
   if (!place.in_head)
     scan = open_part(store, head, PageKind::scan, g.scan_entry(place.page), place.page < before.scan_pages);
-  const Part codes =
-      open_part(store, head, PageKind::refine, g.refine_entry(refine.page), refine.page < before.refine_pages);
+  Part codes;
+  if (!g.packed)
+    codes = open_part(store, head, PageKind::refine, g.refine_entry(refine.page), refine.page < before.refine_pages);
   Change change(store);
   std::uint8_t* head_image = change.edit(head);
   NodeHead& h = node_head(head_image);
   auto* directory = reinterpret_cast<BlockId*>(head_image + kDirectoryOffset);
   std::uint8_t* scan_image = head_image;
   if (!place.in_head) scan_image = edit_part(change, scan, PageKind::scan, h.node_id, head.block(), place.page);
-  std::uint8_t* refine_image = edit_part(change, codes, PageKind::refine, h.node_id, head.block(), refine.page);
+  std::uint8_t* refine_image = nullptr;
+  if (!g.packed) refine_image = edit_part(change, codes, PageKind::refine, h.node_id, head.block(), refine.page);
   if (scan.fresh) {
     directory[g.scan_entry(place.page)] = scan.page.block();
     h.scan_pages = static_cast<std::uint16_t>(place.page + 1);
@@ -100,10 +102,9 @@ std::size_t append_narrow(PageStore& store, const Space& space, const PageRef& h
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t slot = target.slot + i;
     const BlockPlace at = place_of_block(g, slot / 16);
-    quant::put_row(scan_image + at.codes, static_cast<unsigned>(slot % 16), g.bits, rows[i].scan_codes, g.dims, 0,
-                   g.groups);
-    put_leaf_factors(scan_image + at.factors, slot % 16, rows[i].row, rows[i].scan);
-    put_refine(g, refine_image, slot, 0, {rows[i].refine, rows[i].row}, rows[i].refine_codes);
+    put_scan(g, scan_image + at.codes, static_cast<unsigned>(slot % 16), rows[i].scan_codes, 0, g.groups);
+    put_leaf_factors(g, scan_image + at.factors, slot % 16, rows[i].row, rows[i].scan);
+    if (!g.packed) put_refine(g, refine_image, slot, 0, {rows[i].refine, rows[i].row}, rows[i].refine_codes);
   }
   count_slots(h, target, count, no_free);
   commit(change, rider, count);
@@ -138,8 +139,7 @@ std::size_t append_wide(PageStore& store, const Space& space, const PageRef& hea
     Change change(store);
     std::uint8_t* image = edit_part(change, part, PageKind::scan, before.node_id, head.block(), page);
     const std::size_t from = i * g.page_groups;
-    quant::put_row(image + kBodyOffset, lane, g.bits, row.scan_codes, g.dims, from,
-                   std::min(g.page_groups, g.groups - from));
+    put_scan(g, image + kBodyOffset, lane, row.scan_codes, from, std::min(g.page_groups, g.groups - from));
     change.commit();
     scan_blocks[i] = part.page.block();
   }
@@ -159,8 +159,8 @@ std::size_t append_wide(PageStore& store, const Space& space, const PageRef& hea
   }
   for (std::size_t i = 0; i < g.refine_span; ++i) directory[g.refine_entry(refine_first + i)] = refine_blocks[i];
   h.refine_pages = static_cast<std::uint16_t>(std::max<std::size_t>(h.refine_pages, refine_first + g.refine_span));
-  quant::put_row(scan_image + place.codes, lane, g.bits, row.scan_codes, g.dims, 0, std::min(g.page_groups, g.groups));
-  put_leaf_factors(scan_image + place.factors, lane, row.row, row.scan);
+  put_scan(g, scan_image + place.codes, lane, row.scan_codes, 0, std::min(g.page_groups, g.groups));
+  put_leaf_factors(g, scan_image + place.factors, lane, row.row, row.scan);
   count_slots(h, target, 1, no_free);
   commit(change, rider, 1);
   return 1;

@@ -28,9 +28,11 @@ Meta new_meta(const NewIndex& what) {
 
 void settle(Meta& meta, std::uint32_t dims) {
   meta.dims = dims;
+  const bool packed = has_bits(meta);
+  if (packed) meta.bits = 1;
   if (meta.bits == 0) meta.bits = static_cast<std::uint8_t>(default_bits(dims));
-  if (meta.leaf_size == 0) meta.leaf_size = default_leaf_size(dims);
-  meta.leaf_size = fitting_leaf_size(dims, meta.bits, meta.leaf_size);
+  if (meta.leaf_size == 0) meta.leaf_size = default_leaf_size(dims, packed);
+  meta.leaf_size = fitting_leaf_size(dims, meta.bits, meta.leaf_size, packed);
   meta.fanout = static_cast<std::uint32_t>(target_fanout(dims));
 }
 
@@ -53,12 +55,17 @@ BlockId write_centre(PageStore& store, const float* centre, std::size_t dims) {
 
 RowEncoder::RowEncoder(const Space& space, std::pmr::memory_resource& memory)
     : space_(space),
-      residual_(space.dims(), &memory),
-      scan_codes_(space.dims(), &memory),
-      refine_codes_(space.dims(), &memory) {}
+      residual_(space.has_bits() ? 0 : space.dims(), &memory),
+      scan_codes_(space.scan_bytes(), &memory),
+      refine_codes_(space.refine_bytes(), &memory) {}
 
 void RowEncoder::encode(const float* vector, const float* centroid, float norm, float raw_norm, float prior_error) {
   const std::size_t n = space_.dims();
+  if (space_.has_bits()) {
+    quant::gather_bits(vector, n, scan_codes_.data());
+    scan_.add = static_cast<float>(quant::count_bits(scan_codes_.data(), n));
+    return;
+  }
   simd::kernels().subtract(vector, centroid, residual_.data(), n);
   scan_ = quant::encode_scan(space_.metric(), space_.leaf.bits, residual_.data(), centroid, n, scan_codes_.data());
   refine_ = quant::encode_refine(space_.metric(), residual_.data(), n, norm, raw_norm, prior_error,
@@ -101,19 +108,23 @@ void spread_codes(const std::uint8_t* packed, std::size_t dims, std::uint8_t* co
     codes[i] = static_cast<std::uint8_t>(packed[whole] >> (i % kPerByte * Bits) & ((1U << Bits) - 1));
 }
 
-constexpr std::size_t packed_scan_bytes(const Space& space) noexcept {
-  return (space.meta.dims * space.meta.bits + 7) / 8;
+std::size_t packed_scan_bytes(const Space& space) noexcept {
+  return space.has_bits() ? space.scan_bytes() : (space.meta.dims * space.meta.bits + 7) / 8;
 }
 
 }  // namespace
 
 std::size_t PackedRow::bytes(const Space& space) noexcept {
-  return sizeof(PackedHeader) + space.dims() + packed_scan_bytes(space);
+  return sizeof(PackedHeader) + space.refine_bytes() + packed_scan_bytes(space);
 }
 
 void PackedRow::pack(const Space& space, RowId row, const RowEncoder& encoder, std::uint8_t* out) noexcept {
   const PackedHeader header{row, encoder.scan(), encoder.refine()};
   std::memcpy(out, &header, sizeof header);
+  if (space.has_bits()) {
+    std::memcpy(out + sizeof header, encoder.scan_codes(), space.scan_bytes());
+    return;
+  }
   std::memcpy(out + sizeof header, encoder.refine_codes(), space.dims());
   std::uint8_t* scan = out + sizeof header + space.dims();
   const unsigned bits = space.meta.bits;
@@ -130,6 +141,7 @@ EncodedRow PackedRow::unpack(const Space& space, const std::uint8_t* in, std::ui
   PackedHeader header;
   std::memcpy(&header, in, sizeof header);
   const std::uint8_t* refine = in + sizeof header;
+  if (space.has_bits()) return {header.row, header.scan, {}, refine, nullptr};
   const std::uint8_t* scan = refine + space.dims();
   switch (space.meta.bits) {
     case 1: spread_codes<1>(scan, space.dims(), scan_codes); break;
@@ -154,14 +166,14 @@ void TreeBuilder::add_cluster(const float* centroid, const std::uint8_t* packed,
     const std::size_t from = rows * part / parts;
     const std::size_t to = rows * (part + 1) / parts;
     encoded.clear();
-    scan.resize((to - from) * space_.dims());
+    scan.resize(space_.has_bits() ? 0 : (to - from) * space_.dims());
     for (std::size_t i = from; i < to; ++i)
       encoded.push_back(
-          PackedRow::unpack(space_, packed + i * row_bytes, scan.data() + (i - from) * space_.dims()));
+          PackedRow::unpack(space_, packed + i * row_bytes, scan.data() + (space_.has_bits() ? 0 : (i - from) * space_.dims())));
     const std::uint32_t id = next_id();
     const PageRef head = PageRef::allocate(store_);
     write_leaf(store_, space_, head, {id, 0, centroid, {}}, encoded, memory_);
-    leaves_.push_back({{head.block(), id}, centroid, spread_of(space_, encoded)});
+    leaves_.push_back({{head.block(), id}, centroid, spread_of(space_, encoded, centroid)});
   }
 }
 

@@ -92,11 +92,12 @@ class Calibrator {
         leaves_(&memory),
         picked_(crew, 1),
         ids_(crew, most_queries(wanted)),
-        queries_(crew, most_queries(wanted) * space.dims()),
+        queries_(crew, most_queries(wanted) * space.raw_cells()),
         nearest_(crew, most_queries(wanted)),
         found_(crew, 1),
         spread_(crew, crew.members()),
         mean_(space.dims(), &memory),
+        query_(space.has_bits() ? space.dims() : 0, &memory),
         truth_(&memory),
         bars_(&memory),
         rows_(memory) {}
@@ -117,9 +118,9 @@ class Calibrator {
     return result;
   }
 
-  static std::size_t shared_bytes(std::size_t dims, std::size_t wanted, std::size_t members) noexcept {
+  static std::size_t shared_bytes(std::size_t cells, std::size_t wanted, std::size_t members) noexcept {
     const std::size_t m = most_queries(wanted);
-    return base::Shared<Picked>::bytes(1) + base::Shared<RowId>::bytes(m) + base::Shared<float>::bytes(m * dims) +
+    return base::Shared<Picked>::bytes(1) + base::Shared<RowId>::bytes(m) + base::Shared<float>::bytes(m * cells) +
            base::Shared<Nearest>::bytes(m) + base::Shared<Found>::bytes(1) + base::Shared<Spread>::bytes(members) +
            base::Shared<Nearest>::bytes(m * members);
   }
@@ -180,7 +181,10 @@ class Calibrator {
         next = which + 1;
         const std::uint32_t i = usable[which];
         ids_[count] = rows_.rows[i];
-        for (std::size_t d = 0; d < n; ++d) queries_[count * n + d] = rows_.vectors[i * n + d] + shift[d];
+        if (space_.has_bits())
+          quant::gather_bits(rows_.vectors.data() + i * n, n, cells_of(count));
+        else
+          for (std::size_t d = 0; d < n; ++d) queries_[count * n + d] = rows_.vectors[i * n + d] + shift[d];
         ++count;
       }
     }
@@ -193,8 +197,8 @@ class Calibrator {
     const std::size_t m = count_;
     truth_.reserve(m);
     for (std::size_t q = 0; q < m; ++q) truth_.emplace_back(memory_);
-    std::pmr::vector<float> packed(simd::packed_floats(m, n), &memory_);
-    simd::pack_columns(queries_.data(), m, n, packed.data());
+    std::pmr::vector<float> packed(space_.has_bits() ? 0 : simd::packed_floats(m, n), &memory_);
+    if (!space_.has_bits()) simd::pack_columns(queries_.data(), m, n, packed.data());
     std::pmr::vector<float> dots(&memory_), above(m, &memory_);
     std::pmr::vector<std::uint32_t> near(m + 16, &memory_);
     bars_.assign(m, std::numeric_limits<float>::max());
@@ -203,7 +207,10 @@ class Calibrator {
       watch_.tick(first, leaves_.size());
       for (std::size_t l = first; l < end; ++l) {
         if (!read(leaves_[l])) continue;
-        compare_leaf(packed, dots, above, near);
+        if (space_.has_bits())
+          compare_bits();
+        else
+          compare_leaf(packed, dots, above, near);
         measure_spread();
       }
     });
@@ -235,6 +242,34 @@ class Calibrator {
       all.centroids += s.centroids;
     }
     return all.rows > 0 ? static_cast<float>(all.centroids / all.rows) : 0;
+  }
+
+  // A query's cells, where rows are bits.
+  [[nodiscard]] std::uint8_t* cells_of(std::size_t q) noexcept {
+    return reinterpret_cast<std::uint8_t*>(queries_.data() + q * space_.raw_cells());
+  }
+
+  // Offers the bits that were read to the queries that are near.
+  void compare_bits() {
+    const auto& k = simd::kernels();
+    const Geometry& g = space_.leaf;
+    const Form form = leaf_form(space_);
+    for (std::size_t q = 0; q < count_; ++q) {
+      const std::uint8_t* cells = cells_of(q);
+      const auto set = static_cast<std::uint32_t>(quant::count_bits(cells, g.dims));
+      for (std::size_t b = 0; b < rows_.factors.size(); ++b) {
+        alignas(64) std::int32_t both[16] = {};
+        alignas(64) float distance[16];
+        const BitFactors& f = rows_.factors[b];
+        k.block_both(rows_.blocks.data() + b * g.groups * simd::kGroupBytes, g.groups, cells, both);
+        std::uint32_t mask = score_bits(form, set, f.set, both, bars_[q], distance);
+        const std::size_t end = std::min<std::size_t>(16, rows_.head.head.rows - b * 16);
+        for (mask &= (1U << end) - 1; mask != 0; mask &= mask - 1) {
+          const auto i = static_cast<std::size_t>(__builtin_ctz(mask));
+          if (!is_free(f.ids, i)) offer(q, distance[i], {f.ids.row_block[i], f.ids.row_offset[i]});
+        }
+      }
+    }
   }
 
   // Offers the rows that were read to the queries that are near.
@@ -294,6 +329,7 @@ class Calibrator {
 
   // The search's estimate in the units of find_truth(): without |q|^2, and squared for L2.
   [[nodiscard]] float in_truth_units(float estimate, float query_squared) const noexcept {
+    if (space_.has_bits()) return estimate;
     switch (space_.metric()) {
       case base::Metric::l2: return estimate * estimate - query_squared;
       case base::Metric::cosine: return 2.0F * estimate - query_squared;
@@ -326,8 +362,12 @@ class Calibrator {
     const std::size_t want = std::min(k, truth.count);
     if (want == 0) return;
     const std::size_t n = space_.dims();
-    const float* query = queries_.data() + q * n;
-    const float squared = simd::kernels().inner_product(query, query, n);
+    const float* query = queries_.data() + q * space_.raw_cells();
+    if (space_.has_bits()) {
+      space_.prepare_row(query, query_.data());
+      query = query_.data();
+    }
+    const float squared = space_.has_bits() ? 0.0F : simd::kernels().inner_product(query, query, n);
     const float bar = truth.distance[want - 1];
     const float slack = 1e-5F * (std::abs(bar) + squared);
     float estimates[kMostNeighbours];
@@ -407,11 +447,11 @@ class Calibrator {
   std::pmr::vector<NodeRef> leaves_;
   base::Shared<Picked> picked_;
   base::Shared<RowId> ids_;
-  base::Shared<float> queries_;
+  base::Shared<float> queries_;  // raw cells where rows are bits
   base::Shared<Nearest> nearest_;
   base::Shared<Found> found_;
   base::Shared<Spread> spread_;  // by each member
-  std::pmr::vector<float> mean_;
+  std::pmr::vector<float> mean_, query_;
   std::pmr::vector<Truth> truth_;  // by what this member has read
   std::pmr::vector<float> bars_;   // of truth_, side by side
   LeafRows rows_;
@@ -425,8 +465,8 @@ Calibration calibrate(PageStore& store, const Space& space, std::size_t queries,
   return Calibrator(store, space, queries, crew, watch, memory).run();
 }
 
-std::size_t calibration_bytes(std::size_t dims, std::size_t queries, std::size_t members) noexcept {
-  return Calibrator::shared_bytes(dims, queries, members);
+std::size_t calibration_bytes(const Meta& meta, std::size_t queries, std::size_t members) noexcept {
+  return Calibrator::shared_bytes(raw_cells(meta), queries, members);
 }
 
 }  // namespace longbow::tree

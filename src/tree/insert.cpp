@@ -91,18 +91,18 @@ class Inserter {
     if (!is_open(head, group[0].leaf)) return false;
     copy_head(space_, head, head_);
     if (space_.leaf.centroid_span > 0) head.reset();
-    if (!read_centroid(store_, space_, head_, head.data(), centroid_.data())) return false;
+    if (!space_.has_bits() && !read_centroid(store_, space_, head_, head.data(), centroid_.data())) return false;
     head.reset();
-    const std::size_t n = space_.dims();
+    const std::size_t scan_bytes = space_.scan_bytes(), refine_bytes = space_.refine_bytes();
     encoded_.clear();
-    codes_.resize(group.size() * n * 2);
+    codes_.resize(group.size() * (scan_bytes + refine_bytes));
     for (std::size_t i = 0; i < group.size(); ++i) {
       const NewRow& row = rows_[group[i].index];
       encoder_.encode(row.vector, centroid_.data(), row.norm, row.raw_norm, 0);
-      std::uint8_t* scan = codes_.data() + i * n * 2;
-      std::copy_n(encoder_.scan_codes(), n, scan);
-      std::copy_n(encoder_.refine_codes(), n, scan + n);
-      encoded_.push_back({row.row, encoder_.scan(), encoder_.refine(), scan, scan + n});
+      std::uint8_t* scan = codes_.data() + i * (scan_bytes + refine_bytes);
+      std::copy_n(encoder_.scan_codes(), scan_bytes, scan);
+      std::copy_n(encoder_.refine_codes(), refine_bytes, scan + scan_bytes);
+      encoded_.push_back({row.row, encoder_.scan(), encoder_.refine(), scan, scan + scan_bytes});
     }
     return true;
   }
@@ -250,7 +250,7 @@ void fix_dimensions(PageStore& store, std::uint32_t dims, std::pmr::memory_resou
   if (meta.root != kNoBlock) return;
   settle(meta, meta.dims != 0 ? meta.dims : dims);
   dims = meta.dims;
-  std::pmr::vector<float> buffer(space_floats(dims), &memory);
+  std::pmr::vector<float> buffer(space_floats(meta), &memory);
   std::pmr::vector<float> zero(dims, &memory);
   Space space = make_space(meta, zero.data(), buffer.data());
   SilentWatch watch;

@@ -124,8 +124,8 @@ void free_rows(PageStore& store, const Geometry& g, const HeadCopy& head) {
 // Whether a leaf has a row.
 bool has_row(PageStore& store, const Space& space, const PageRef& head) {
   std::size_t slot = 0;
-  const auto row = [](const LeafFactors& f, std::size_t i, std::size_t) { return !is_free(f, i); };
-  return find_slot<LeafFactors>(store, space.leaf, head, row, slot);
+  const auto row = [](const RowIds& f, std::size_t i, std::size_t) { return !is_free(f, i); };
+  return find_slot<RowIds>(store, space.leaf, head, row, slot);
 }
 
 void mark_moved(Change& change, const PageRef& old_head, const Replacement& what) {

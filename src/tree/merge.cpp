@@ -122,7 +122,7 @@ class Merger {
   // Gets the vectors of the entries in the index's space, up to the first that is not to be had now; returns how many.
   std::size_t load(const std::pmr::vector<PendingEntry>& entries) {
     const std::size_t n = space_.dims();
-    std::pmr::vector<float> raw(n, &memory_);
+    std::pmr::vector<float> raw(space_.raw_cells(), &memory_);
     vectors_.resize(entries.size() * n);
     loaded_.resize(entries.size());
     for (std::size_t i = 0; i < entries.size(); ++i) {

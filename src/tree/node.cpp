@@ -48,16 +48,20 @@ void read_chain(PageStore& store, PageKind kind, std::uint32_t id, BlockId first
 bool read_centroid(PageStore& store, const Space& space, const HeadCopy& head, const std::uint8_t* page, float* out) {
   const Geometry& g = space.geometry(head.head.level);
   if (g.centroid_span == 0) {
-    std::copy_n(inline_centroid(g, page), g.dims, out);
+    if (g.packed)
+      quant::unpack_shares(page + g.centroid_offset, g.dims, out);
+    else
+      std::copy_n(inline_centroid(g, page), g.dims, out);
     return true;
   }
-  auto* bytes = reinterpret_cast<std::uint8_t*>(out);
-  const std::size_t total = g.dims * sizeof(float);
+  std::pmr::vector<std::uint8_t> shares(g.packed ? g.centroid_bytes : 0, head.directory.get_allocator().resource());
+  auto* bytes = g.packed ? shares.data() : reinterpret_cast<std::uint8_t*>(out);
   for (std::size_t p = 0; p < g.centroid_span; ++p) {
     const PageRef part(store, head.directory[p], Latch::share);
     if (!belongs(part.data(), PageKind::centroid, head.head.node_id)) return false;
-    std::memcpy(bytes + p * kBodyBytes, part.data() + kBodyOffset, std::min(kBodyBytes, total - p * kBodyBytes));
+    std::memcpy(bytes + p * kBodyBytes, part.data() + kBodyOffset, std::min(kBodyBytes, g.centroid_bytes - p * kBodyBytes));
   }
+  if (g.packed) quant::unpack_shares(bytes, g.dims, out);
   return true;
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "longbow/base/error.hpp"
+#include "longbow/quant/bits.hpp"
 #include "longbow/simd/kernels.hpp"
 #include "longbow/tree/space.hpp"
 
@@ -31,17 +32,21 @@ struct BlockPlace {
   std::size_t page;  // scan page in the directory, if not in the head
   std::size_t codes;
   std::size_t factors;
+  std::size_t ids;  // of a leaf: RowIds within the factors
 };
 
 inline BlockPlace place_of_block(const Geometry& g, std::size_t block) noexcept {
+  const auto place = [&g](bool in_head, std::size_t page, std::size_t codes, std::size_t factors) {
+    return BlockPlace{in_head, page, codes, factors, factors + g.ids_offset};
+  };
   if (block < g.head_blocks)
-    return {true, 0, Geometry::codes_at(g.head_codes, g.groups, block),
-            g.head_codes + g.head_blocks * g.groups * 64 + block * g.factor_bytes};
+    return place(true, 0, Geometry::codes_at(g.head_codes, g.groups, block),
+                 g.head_codes + g.head_blocks * g.groups * 64 + block * g.factor_bytes);
   const std::size_t outside = block - g.head_blocks;
-  if (g.block_pages > 1) return {false, outside * g.block_pages, kBodyOffset, kBodyOffset + g.page_groups * 64};
+  if (g.block_pages > 1) return place(false, outside * g.block_pages, kBodyOffset, kBodyOffset + g.page_groups * 64);
   const std::size_t index = outside % g.page_blocks;
-  return {false, outside / g.page_blocks, Geometry::codes_at(kBodyOffset, g.groups, index),
-          kBodyOffset + g.page_blocks * g.groups * 64 + index * g.factor_bytes};
+  return place(false, outside / g.page_blocks, Geometry::codes_at(kBodyOffset, g.groups, index),
+               kBodyOffset + g.page_blocks * g.groups * 64 + index * g.factor_bytes);
 }
 
 // Where a row's refine codes lie: refine page in the directory, and offset on it.
@@ -50,6 +55,7 @@ struct RefinePlace {
   std::size_t offset;
 };
 inline RefinePlace place_of_refine(const Geometry& g, std::size_t slot) noexcept {
+  if (g.packed) return {0, kBodyOffset};  // there are none
   if (g.refine_span > 1) return {slot * g.refine_span, kBodyOffset};
   return {slot / g.refine_rows, kBodyOffset + slot % g.refine_rows * g.refine_bytes};
 }
@@ -65,6 +71,7 @@ inline bool belongs(const std::uint8_t* page, PageKind kind, std::uint32_t id) n
 
 // Copies the head and its directory entries out of a checked page.
 void copy_head(const Space& space, const PageRef& page, HeadCopy& out);
+// Of a node whose centroid is floats in its head: not a leaf of bits.
 inline const float* inline_centroid(const Geometry& g, const std::uint8_t* page) noexcept {
   return reinterpret_cast<const float*>(page + g.centroid_offset);
 }
@@ -73,11 +80,11 @@ void read_chain(PageStore& store, PageKind kind, std::uint32_t id, BlockId first
 // Reads a node's centroid; `page` is its latched head. False if the node has changed hands.
 bool read_centroid(PageStore& store, const Space& space, const HeadCopy& head, const std::uint8_t* page, float* out);
 
-inline bool is_free(const LeafFactors& f, std::size_t row) noexcept { return f.row_offset[row] == 0; }
+inline bool is_free(const RowIds& ids, std::size_t row) noexcept { return ids.row_offset[row] == 0; }
 inline bool is_free(const InnerFactors& f, std::size_t row) noexcept { return f.child_id[row] == 0; }
 
 // Looks through the slots of a node whose head is latched, its scan pages latched shared one after another, until
-// wanted(factors, row in its block, slot) is true. Returns whether that happened, and where.
+// wanted(factors, row in its block, slot) is true. Returns whether that happened, and where. A leaf's factors are RowIds here.
 template <class Factors, class Wanted>
 bool find_slot(PageStore& store, const Geometry& g, const PageRef& head, Wanted&& wanted, std::size_t& slot) {
   const NodeHead& h = node_head(head.data());
@@ -90,7 +97,8 @@ bool find_slot(PageStore& store, const Geometry& g, const PageRef& head, Wanted&
       if (!belongs(page.data(), PageKind::scan, h.node_id))
         throw_corrupted(head.block(), "a scan page is not its node's own");
     }
-    const auto& f = *reinterpret_cast<const Factors*>((place.in_head ? head.data() : page.data()) + place.factors);
+    const std::size_t at = std::is_same_v<Factors, RowIds> ? place.ids : place.factors;
+    const auto& f = *reinterpret_cast<const Factors*>((place.in_head ? head.data() : page.data()) + at);
     for (std::size_t i = 0; i < 16 && b * 16 + i < h.rows; ++i) {
       if (!wanted(f, i, b * 16 + i)) continue;
       slot = b * 16 + i;
@@ -105,6 +113,9 @@ struct BlockQuery {
   const std::int8_t* q8;   // integer form, padded to the widest group
   quant::QuantizedQuery scale;
   const float* t = nullptr;  // L1: query - centroid of the node
+  // Where leaves hold bits: the query's cells, and how many bits are set in them.
+  const std::uint8_t* cells = nullptr;
+  std::uint32_t set = 0;
 };
 
 // How a block's sums become estimates of distances.
@@ -112,9 +123,34 @@ enum class Form : std::uint8_t {
   squared,  // base + add + scale * <q, v>: L2, cosine, and every descent but L1's
   product,  // base + scale / 2 * <q, v>: inner product
   taxicab,  // the sums themselves: L1
+  // Of leaves of bits, whose sums are the bits set in row and query: the operators' own distances.
+  hamming,
+  jaccard,
 };
 constexpr Form form_of(base::Metric metric) noexcept {
   return metric == base::Metric::ip ? Form::product : metric == base::Metric::l1 ? Form::taxicab : Form::squared;
+}
+
+inline Form leaf_form(const Space& space) noexcept {
+  if (!space.has_bits()) return form_of(space.metric());
+  return space.metric() == base::Metric::cosine ? Form::jaccard : Form::hamming;
+}
+
+// Estimates of a block of bit strings by the bits set in them (`row`), in the query and in both; a bit a row tells which are
+// below the threshold. What is no row may give anything.
+inline std::uint32_t score_bits(Form form, std::uint32_t query, const std::uint16_t* row, const std::int32_t* both,
+                                float threshold, float* estimate) noexcept {
+  const auto q = static_cast<std::int32_t>(query);
+  std::uint32_t mask = 0;
+  if (form == Form::hamming) {
+    for (std::size_t i = 0; i < 16; ++i) estimate[i] = static_cast<float>(q + row[i] - 2 * both[i]);
+  } else {
+    // At least 1 below, for two rows without any bit.
+    for (std::size_t i = 0; i < 16; ++i)
+      estimate[i] = 1.0F - static_cast<float>(both[i]) / static_cast<float>(std::max(1, q + row[i] - both[i]));
+  }
+  for (std::uint32_t i = 0; i < 16; ++i) mask |= static_cast<std::uint32_t>(estimate[i] < threshold) << i;
+  return mask;
 }
 
 // Scores one block after another, page part by page part.
@@ -141,13 +177,25 @@ class BlockScorer {
   }
   // Adds groups [first, first + count) whose codes start at `codes`; scale is the block's (for L1).
   void add(const std::uint8_t* codes, std::size_t first, std::size_t count, const float* scale) noexcept {
-    if (form_ != Form::taxicab) {
+    if (form_ <= Form::product) {
       dot_(codes, count, query_.q8 + first * per_group_, acc_);
+      return;
+    }
+    if (form_ != Form::taxicab) {
+      kernels_.block_both(codes, count, query_.cells + first * quant::kCellBytes, acc_);
       return;
     }
     const std::size_t from = first * per_group_;
     l1_(codes, std::min(dims_, from + count * per_group_) - from, query_.t + from, scale, sum_);
   }
+  // The same of a block of bits; both()[i] are the bits that row i shares with the query.
+  std::uint32_t score(const BitFactors& f, float threshold, float* estimate) const noexcept {
+    return score_bits(form_, query_.set, f.set, acc_, threshold, estimate);
+  }
+  std::uint32_t score(const LeafFactors& f, float threshold, float* estimate) const noexcept {
+    return score(f.add, f.scale, threshold, estimate);
+  }
+  [[nodiscard]] const std::int32_t* both() const noexcept { return acc_; }
   // Writes the 16 estimates; a bit a row tells which are below the threshold.
   std::uint32_t score(const float* add, const float* scale, float threshold, float* estimate) const noexcept {
     static constexpr float kNothing[16] = {};
@@ -173,6 +221,20 @@ class BlockScorer {
   alignas(64) float sum_[16];
 };
 
+// What scoring reads of a block's factors.
+inline const float* scale_of(const BitFactors&) noexcept { return nullptr; }
+template <class Factors>
+const float* scale_of(const Factors& f) noexcept {
+  return f.scale;
+}
+template <class Factors>
+constexpr std::size_t offset_of_ids() noexcept {
+  if constexpr (std::is_same_v<Factors, InnerFactors>)
+    return sizeof(Factors);
+  else
+    return offsetof(Factors, ids);
+}
+
 // Calls on_block(first_slot, factors) for each block of a node, in slot order, after the scorer (if any) has summed the
 // block. `head_page` is latched on entry and released on the way; at most one latch is held at a time. Returns false if
 // a page has changed hands.
@@ -182,8 +244,7 @@ template <class Factors, class OnBlock>
 bool for_each_block(PageStore& store, const Geometry& g, const HeadCopy& head, PageRef& head_page, BlockScorer* sums,
                     OnBlock&& on_block, BlockId next_head = kNoBlock) {
   // Of a leaf's factors the rows' ids are wanted seldom; an inner node's are read whole.
-  constexpr std::size_t kFactors =
-      std::is_same_v<Factors, LeafFactors> ? sizeof(Factors::add) + sizeof(Factors::scale) : sizeof(Factors);
+  constexpr std::size_t kFactors = offset_of_ids<Factors>();
   const auto fetch_block = [&](BlockId page, const BlockPlace& place) {
     store.prefetch(page, place.codes, g.page_groups * 64);
     store.prefetch(page, place.factors, kFactors);
@@ -205,7 +266,7 @@ bool for_each_block(PageStore& store, const Geometry& g, const HeadCopy& head, P
     const auto& f = *reinterpret_cast<const Factors*>(head_page.data() + place.factors);
     if (sums != nullptr) {
       sums->begin();
-      sums->add(head_page.data() + place.codes, 0, g.groups, f.scale);
+      sums->add(head_page.data() + place.codes, 0, g.groups, scale_of(f));
     }
     on_block(b * 16, f);
   }
@@ -221,7 +282,7 @@ bool for_each_block(PageStore& store, const Geometry& g, const HeadCopy& head, P
         const auto& f = *reinterpret_cast<const Factors*>(page.data() + place.factors);
         if (sums != nullptr) {
           sums->begin();
-          sums->add(page.data() + place.codes, 0, g.groups, f.scale);
+          sums->add(page.data() + place.codes, 0, g.groups, scale_of(f));
         }
         on_block(b * 16, f);
       }
@@ -230,13 +291,13 @@ bool for_each_block(PageStore& store, const Geometry& g, const HeadCopy& head, P
     const Factors f = *reinterpret_cast<const Factors*>(page.data() + first.factors);
     if (sums != nullptr) {
       sums->begin();
-      sums->add(page.data() + kBodyOffset, 0, std::min(g.page_groups, g.groups), f.scale);
+      sums->add(page.data() + kBodyOffset, 0, std::min(g.page_groups, g.groups), scale_of(f));
       for (std::size_t p = 1; p < g.block_pages; ++p) {
         page = PageRef();
         page = PageRef(store, head.directory[g.scan_entry(first.page + p)], Latch::share);
         if (!belongs(page.data(), PageKind::scan, head.head.node_id)) return false;
         const std::size_t from = p * g.page_groups;
-        sums->add(page.data() + kBodyOffset, from, std::min(g.page_groups, g.groups - from), f.scale);
+        sums->add(page.data() + kBodyOffset, from, std::min(g.page_groups, g.groups - from), scale_of(f));
       }
     }
     page.reset();

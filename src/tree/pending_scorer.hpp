@@ -18,9 +18,9 @@ inline constexpr float kFar = std::numeric_limits<float>::max();
 // A row of a visited leaf, by its scan code.
 struct Candidate {
   float estimate;
-  std::uint32_t visit;   // which visited leaf
-  std::uint32_t slot;
-  BlockId refine_block;  // first refine page; kNoBlock: a pending row, `slot` is its number in pending_codes
+  std::uint32_t visit;   // which visited leaf; bits: how many are set in the row
+  std::uint32_t slot;    // bits: how many are set in row and query
+  BlockId refine_block;  // first refine page; kNoBlock: a pending row, `slot` is its number in pending_codes; not for bits
   RowId row;
 };
 
@@ -33,7 +33,7 @@ class PendingScorer final : public PendingVisitor {
         layout_(delta_layout(space)),
         keep_(keep),
         block_(with_t(query.block(), t)),
-        scorer_(layout_.geometry, block_, form_of(space.metric())),
+        scorer_(layout_.geometry, block_, leaf_form(space)),
         found_(&memory) {
     if (space.metric() == base::Metric::l2 || space.metric() == base::Metric::cosine)
       scorer_.set_base(simd::kernels().inner_product(t, t, space.dims()));
@@ -42,16 +42,15 @@ class PendingScorer final : public PendingVisitor {
   }
 
   void block(DeltaBlock bytes, std::uint32_t mask) override {
-    const auto& f = *reinterpret_cast<const LeafFactors*>(bytes.codes + layout_.factors);
     alignas(64) float estimate[16];
-    scorer_.begin();
-    scorer_.add(bytes.codes, 0, layout_.geometry.groups, f.scale);
-    const std::uint32_t below = scorer_.score(f.add, f.scale, threshold_, estimate);
+    const std::uint32_t below = space_.has_bits() ? score<BitFactors>(bytes, estimate) : score<LeafFactors>(bytes, estimate);
+    const auto& ids = *reinterpret_cast<const RowIds*>(bytes.codes + layout_.ids);
     rows_ += static_cast<std::uint64_t>(__builtin_popcount(mask));
     for (mask &= keep_ > 0 ? below : 0xFFFFU; mask != 0; mask &= mask - 1) {
       const auto i = static_cast<std::size_t>(__builtin_ctz(mask));
       const float safe = estimate[i] == estimate[i] ? estimate[i] : kFar;
-      found_.push_back({safe, bytes.refine + i * layout_.refine_bytes, {f.row_block[i], f.row_offset[i]}});
+      found_.push_back({safe, set_[i], static_cast<std::uint32_t>(scorer_.both()[i]), bytes.refine + i * layout_.refine_bytes,
+                        {ids.row_block[i], ids.row_offset[i]}});
     }
     if (keep_ > 0 && found_.size() >= keep_ * 4) trim();
   }
@@ -60,6 +59,10 @@ class PendingScorer final : public PendingVisitor {
   void finish() override {
     if (keep_ > 0) trim();
     for (const Found& f : found_) {
+      if (space_.has_bits()) {
+        pool_->push_back({f.estimate, f.set, f.both, kNoBlock, f.row});
+        continue;
+      }
       pool_->push_back({f.estimate, visit_, static_cast<std::uint32_t>(codes_->size() / layout_.refine_bytes), kNoBlock, f.row});
       codes_->insert(codes_->end(), f.refine, f.refine + layout_.refine_bytes);
     }
@@ -77,9 +80,18 @@ class PendingScorer final : public PendingVisitor {
  private:
   struct Found {
     float estimate;
+    std::uint32_t set, both;  // of bits
     const std::uint8_t* refine;
     RowId row;
   };
+  template <class Factors>
+  std::uint32_t score(DeltaBlock bytes, float* estimate) noexcept {
+    const auto& f = *reinterpret_cast<const Factors*>(bytes.codes + layout_.factors);
+    scorer_.begin();
+    scorer_.add(bytes.codes, 0, layout_.geometry.groups, scale_of(f));
+    if constexpr (std::is_same_v<Factors, BitFactors>) std::copy_n(f.set, 16, set_);
+    return scorer_.score(f, threshold_, estimate);
+  }
   static BlockQuery with_t(BlockQuery query, const float* t) noexcept {
     query.t = t;
     return query;
@@ -103,6 +115,7 @@ class PendingScorer final : public PendingVisitor {
   std::pmr::vector<std::uint8_t>* codes_ = nullptr;
   std::pmr::vector<RowId>* bare_ = nullptr;
   std::uint32_t visit_ = 0;
+  std::uint32_t set_[16] = {};  // of the block's rows
   float threshold_ = kFar;
   std::uint64_t rows_ = 0;
 };
@@ -112,7 +125,7 @@ class PendingIds final : public PendingVisitor {
  public:
   PendingIds(const Space& space, std::pmr::vector<RowId>& bare) : layout_(delta_layout(space)), bare_(bare) {}
   void block(DeltaBlock bytes, std::uint32_t mask) override {
-    const auto& f = *reinterpret_cast<const LeafFactors*>(bytes.codes + layout_.factors);
+    const auto& f = *reinterpret_cast<const RowIds*>(bytes.codes + layout_.ids);
     for (; mask != 0; mask &= mask - 1) {
       const auto i = static_cast<std::size_t>(__builtin_ctz(mask));
       bare_.push_back({f.row_block[i], f.row_offset[i]});

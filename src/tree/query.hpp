@@ -5,6 +5,7 @@
 #include <memory_resource>
 #include <vector>
 
+#include "longbow/quant/bits.hpp"
 #include "longbow/quant/code.hpp"
 #include "longbow/quant/rotation.hpp"
 #include "longbow/simd/kernels.hpp"
@@ -23,7 +24,10 @@ enum class Ranking : std::uint8_t {
 class Query {
  public:
   Query(const Space& space, std::pmr::memory_resource& memory)
-      : space_(space), vector_(space.dims(), &memory), q8_(quant::padded_dims(space.dims(), 1), &memory) {
+      : space_(space),
+        vector_(space.dims(), &memory),
+        q8_(quant::padded_dims(space.dims(), 1), &memory),
+        cells_(space.has_bits() ? space.scan_bytes() : 0, &memory) {
     // A query that cannot rank still walks the inner nodes, all estimates equal.
     block_.q8 = q8_.data();
   }
@@ -34,6 +38,11 @@ class Query {
     const std::size_t n = space_.dims();
     const base::Metric metric = space_.metric();
     refine_ = {metric, n, vector_.data(), 0, 0, 0};
+    if (space_.has_bits()) {
+      space_.prepare_row(raw, vector_.data());
+      finish();
+      return Ranking::scored;
+    }
     const float squared = k.cosine(raw, raw, n).a_squared;
     if (!(squared <= 1e30F)) return Ranking::blind;
     std::copy_n(raw, n, vector_.data());
@@ -78,12 +87,18 @@ class Query {
  private:
   void finish() noexcept {
     block_.q8 = q8_.data();
+    if (space_.has_bits()) {
+      quant::gather_bits(vector_.data(), vector_.size(), cells_.data());
+      block_.cells = cells_.data();
+      block_.set = static_cast<std::uint32_t>(quant::count_bits(cells_.data(), vector_.size()));
+    }
     block_.scale = quant::quantize_query(vector_.data(), vector_.size(), q8_.size(), q8_.data());
   }
 
   const Space& space_;
   std::pmr::vector<float> vector_;
   std::pmr::vector<std::int8_t> q8_;
+  std::pmr::vector<std::uint8_t> cells_;  // of bits
   quant::RefineQuery refine_{};
   BlockQuery block_{};
 };

@@ -37,14 +37,14 @@ std::size_t most_rows(const Space& space) noexcept { return split_size(space) * 
 class SourcePage final : public RecordRider {
  public:
   SourcePage(const PageRef& page, bool in_head) : page_(page), in_head_(in_head) {}
-  void expect(std::span<const std::size_t> factors, std::span<const std::size_t> lanes) noexcept {
-    factors_ = factors;
+  void expect(std::span<const std::size_t> ids, std::span<const std::size_t> lanes) noexcept {
+    ids_ = ids;
     lanes_ = lanes;
   }
   void ride(Change& change, std::size_t count) override {
     std::uint8_t* image = change.edit(page_);
     for (std::size_t i = 0; i < count; ++i) {
-      auto& f = *reinterpret_cast<LeafFactors*>(image + factors_[i]);
+      auto& f = *reinterpret_cast<RowIds*>(image + ids_[i]);
       f.row_block[lanes_[i]] = 0;
       f.row_offset[lanes_[i]] = 0;
     }
@@ -57,7 +57,7 @@ class SourcePage final : public RecordRider {
  private:
   const PageRef& page_;
   bool in_head_;
-  std::span<const std::size_t> factors_, lanes_;
+  std::span<const std::size_t> ids_, lanes_;
 };
 
 class Reassigner {
@@ -76,7 +76,7 @@ class Reassigner {
         moves_(&memory),
         recoder_(space, memory),
         picked_(&memory),
-        factors_(&memory),
+        ids_(&memory),
         lanes_(&memory) {}
 
   void run(const Replacement& split, const float* centroid) {
@@ -89,7 +89,7 @@ class Reassigner {
     read_leaves();
     settle();
     // A row whose codes span pages cannot be told from the next one in its slot while it is read: such rows stay.
-    if (space_.leaf.refine_span == 1) find_moves();
+    if (space_.leaf.packed ? space_.leaf.block_pages == 1 : space_.leaf.refine_span == 1) find_moves();
     if (!moves_.empty()) {
       update_meta(store_, [](Meta& m) { m.moves = (m.moves + 1) | 1U; });
       for (std::size_t from = 0; from < moves_.size();) {
@@ -238,7 +238,7 @@ class Reassigner {
       if (!belongs(page.data(), place.in_head ? PageKind::head : PageKind::scan, from.node_id))
         throw_corrupted(source, "a page of the leaf is not its own");
       SourcePage rider(page, place.in_head);
-      rider.expect(std::span(factors_).subspan(at), std::span(lanes_).subspan(at));
+      rider.expect(std::span(ids_).subspan(at), std::span(lanes_).subspan(at));
       const std::size_t count = append_run(store_, space_, head, encoded.subspan(at, fit), &rider);
       if (count == 0) break;
       at += count;
@@ -250,11 +250,11 @@ class Reassigner {
   std::span<const EncodedRow> encode(std::span<const Move> rows) {
     const LeafRows& leaf = leaves_[rows[0].from];
     picked_.clear();
-    factors_.clear();
+    ids_.clear();
     lanes_.clear();
     for (const Move& m : rows) {
       picked_.push_back(m.row);
-      factors_.push_back(m.place.factors);
+      ids_.push_back(m.place.ids);
       lanes_.push_back(leaf.slots[m.row] % 16);
     }
     return recoder_.encode(leaf, picked_, leaves_[rows[0].to].centroid.data());
@@ -282,7 +282,7 @@ class Reassigner {
   std::pmr::vector<Move> moves_;
   Recoder recoder_;
   std::pmr::vector<std::uint32_t> picked_;
-  std::pmr::vector<std::size_t> factors_, lanes_;
+  std::pmr::vector<std::size_t> ids_, lanes_;
 };
 
 }  // namespace

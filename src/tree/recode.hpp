@@ -20,16 +20,17 @@ class Recoder {
   std::span<const EncodedRow> encode(const LeafRows& leaf, std::span<const std::uint32_t> which, const float* centroid) {
     const std::size_t n = space_.dims();
     rows_.clear();
-    codes_.resize(which.size() * n * 2);
+    const std::size_t scan_bytes = space_.scan_bytes(), refine_bytes = space_.refine_bytes();
+    codes_.resize(which.size() * (scan_bytes + refine_bytes));
     for (const std::uint32_t i : which) {
       // The old code's error bound covers what lies before it; the new one adds its own, decoding's rounding included.
       const float* vector = leaf.vectors.data() + i * n;
       const float norm = std::sqrt(simd::kernels().inner_product(vector, vector, n));
       encoder_.encode(vector, centroid, norm, 0, leaf.errors[i]);
-      std::uint8_t* scan = codes_.data() + rows_.size() * n * 2;
-      std::copy_n(encoder_.scan_codes(), n, scan);
-      std::copy_n(encoder_.refine_codes(), n, scan + n);
-      rows_.push_back({leaf.rows[i], encoder_.scan(), encoder_.refine(), scan, scan + n});
+      std::uint8_t* scan = codes_.data() + rows_.size() * (scan_bytes + refine_bytes);
+      std::copy_n(encoder_.scan_codes(), scan_bytes, scan);
+      std::copy_n(encoder_.refine_codes(), refine_bytes, scan + scan_bytes);
+      rows_.push_back({leaf.rows[i], encoder_.scan(), encoder_.refine(), scan, scan + scan_bytes});
     }
     return rows_;
   }

@@ -29,7 +29,7 @@ bool Search::State::run_wave() {
   probes = std::max(probes, wave == 0 ? std::size_t{1} : visited * 2);
   if (counters.waves++ == 0) counters.planned = probes;
   prune = wave == 0;
-  keep = std::max<std::size_t>(16, planned_refine(space.leaf.bits, k));
+  keep = std::max<std::size_t>(16, rows_to_refine(k));
   if (options.exact != nullptr) keep *= kHashedKeep;
   threshold = kFar;
   // The first wave forgets what it does not hand out; the second visits its leaves again, now keeping all.
@@ -153,6 +153,7 @@ bool Search::State::run_plain(std::uint16_t flags) {
 
 Search::Search(PageStore& store, const Space& space, std::pmr::memory_resource& memory)
     : state_(new (memory.allocate(sizeof(State), alignof(State))) State(store, space, memory)) {
+  if (space.has_bits()) return;
   state_->centroid.resize(space.dims());
   state_->codes.resize(space.dims());
 }
@@ -225,7 +226,7 @@ void Search::begin_trace(const float* prepared_query, std::uint32_t k) {
   s.query.adopt(prepared_query);
   s.begin_tree();
   s.prune = true;
-  s.keep = std::max<std::size_t>(16, planned_refine(s.space.leaf.bits, k) + 1);
+  s.keep = std::max<std::size_t>(16, s.rows_to_refine(k) + 1);
   s.threshold = kFar;
 }
 

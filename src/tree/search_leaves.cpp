@@ -112,6 +112,12 @@ void Search::State::visit_one(NodeRef node) {
   if (h.birth > space.meta.split_counter) pending.push_back(h.sibling);
   copy_head(space, page, head);
   const Geometry& g = space.leaf;
+  if (g.packed) {
+    // Bits are scored as they are, wherever the centroid is.
+    count_visit();
+    scan_rows<BitFactors>(page, query.block(), 0, 0);
+    return;
+  }
   const float* c = g.centroid_span == 0 ? inline_centroid(g, page.data()) : centroid.data();
   if (g.centroid_span > 0) {
     page.reset();
@@ -120,9 +126,7 @@ void Search::State::visit_one(NodeRef node) {
       return;
     }
   }
-  ++counters.leaves;
-  counters.rows_scored += head.head.rows;
-  limited_rows += head.head.rows;
+  count_visit();
   const auto index = static_cast<std::uint32_t>(visits.size());
   Visit v{node.node_id, 0, static_cast<std::uint32_t>(leaf_t.size() / std::max<std::size_t>(1, g.dims))};
   const bool l1 = space.metric() == base::Metric::l1;
@@ -141,33 +145,47 @@ void Search::State::visit_one(NodeRef node) {
     }
   }
   visits.push_back(v);
-  const bool scored = ranking == Ranking::scored;
-  BlockScorer scorer(g, block, form_of(space.metric()));
-  scorer.set_base(base);
-  const bool whole = for_each_block<LeafFactors>(store, g, head, page, scored ? &scorer : nullptr,
-                                                 [&](std::size_t first, const LeafFactors& f) {
-                                                   alignas(64) float estimate[16] = {};
-                                                   std::uint32_t mask = 0xFFFF;
-                                                   if (scored) {
-                                                     const std::uint32_t below =
-                                                         scorer.score(f.add, f.scale, threshold, estimate);
-                                                     if (prune) mask = below;
-                                                   }
-                                                   collect(first, mask, f, estimate, index);
-                                                 },
-                                                 next_head);
-  if (!whole) lost = true;
+  scan_rows<LeafFactors>(page, block, base, index);
 }
 
-void Search::State::collect(std::size_t first, std::uint32_t mask, const LeafFactors& f, const float* estimate,
-                            std::uint32_t visit_index) {
+void Search::State::count_visit() noexcept {
+  ++counters.leaves;
+  counters.rows_scored += head.head.rows;
+  limited_rows += head.head.rows;
+}
+
+template <class Factors>
+void Search::State::scan_rows(PageRef& page, const BlockQuery& block, float base, std::uint32_t visit_index) {
+  const bool scored = ranking == Ranking::scored;
+  BlockScorer scorer(space.leaf, block, leaf_form(space));
+  scorer.set_base(base);
+  scorer.begin();
+  const auto on_block = [&](std::size_t first, const Factors& f) {
+    alignas(64) float estimate[16] = {};
+    std::uint32_t mask = 0xFFFF;
+    if (scored) {
+      const std::uint32_t below = scorer.score(f, threshold, estimate);
+      if (prune) mask = below;
+    }
+    collect(first, mask, f, estimate, scorer, visit_index);
+  };
+  if (!for_each_block<Factors>(store, space.leaf, head, page, scored ? &scorer : nullptr, on_block, next_head)) lost = true;
+}
+
+template <class Factors>
+void Search::State::collect(std::size_t first, std::uint32_t mask, const Factors& f, const float* estimate,
+                            const BlockScorer& scorer, std::uint32_t visit_index) {
   const Geometry& g = space.leaf;
   const std::size_t end = std::min<std::size_t>(16, head.head.rows - first);
   for (mask &= (1U << end) - 1; mask != 0; mask &= mask - 1) {
     const auto i = static_cast<std::size_t>(__builtin_ctz(mask));
-    if (is_free(f, i)) continue;
-    const RowId row{f.row_block[i], f.row_offset[i]};
+    if (is_free(f.ids, i)) continue;
+    const RowId row{f.ids.row_block[i], f.ids.row_offset[i]};
     if (!prune && returned.contains(row_key(row))) continue;
+    if constexpr (std::is_same_v<Factors, BitFactors>) {
+      pool.push_back({estimate[i], f.set[i], static_cast<std::uint32_t>(scorer.both()[i]), kNoBlock, row});
+      continue;
+    }
     const std::size_t slot = first + i;
     const float safe = estimate[i] == estimate[i] ? estimate[i] : kFar;
     pool.push_back({safe, visit_index, static_cast<std::uint32_t>(slot),

@@ -5,8 +5,28 @@
 
 namespace longbow::tree {
 
+// Makes the best `count` rows of the pool ready, in the order of their distances, which bits tell exactly.
+void Search::State::place_bits(std::size_t count) {
+  count = std::min(count, pool.size());
+  const auto split = pool.begin() + static_cast<std::ptrdiff_t>(count);
+  if (count < pool.size())
+    std::nth_element(pool.begin(), split, pool.end(),
+                     [](const Candidate& a, const Candidate& b) { return a.estimate < b.estimate; });
+  ready.clear();
+  given = 0;
+  const std::uint32_t set = query.block().set;
+  const bool jaccard = leaf_form(space) == Form::jaccard;
+  for (auto it = pool.begin(); it != split; ++it) {
+    const double distance = jaccard ? quant::jaccard_of(it->visit, set, it->slot) : quant::hamming_of(it->visit, set, it->slot);
+    ready.push_back({{it->row, false, distance}, it->estimate});
+  }
+  pool.erase(pool.begin(), split);
+  std::sort(ready.begin(), ready.end(), [](const Ready& a, const Ready& b) { return a.hit.bound < b.hit.bound; });
+}
+
 // Refines the best `count` rows of the pool and makes them ready, in the order of their bounds.
 void Search::State::refine_into_ready(std::size_t count) {
+  if (space.has_bits()) return place_bits(count);
   const Geometry& g = space.leaf;
   count = std::min(count, pool.size());
   const auto split = pool.begin() + static_cast<std::ptrdiff_t>(count);

@@ -97,11 +97,16 @@ struct Search::State {
   void give_bare();
   void visit(NodeRef first);
   void visit_one(NodeRef node);
-  void collect(std::size_t first, std::uint32_t mask, const LeafFactors& f, const float* estimate,
+  void count_visit() noexcept;
+  template <class Factors>
+  void scan_rows(PageRef& page, const BlockQuery& block, float base, std::uint32_t visit_index);
+  template <class Factors>
+  void collect(std::size_t first, std::uint32_t mask, const Factors& f, const float* estimate, const BlockScorer& scorer,
                std::uint32_t visit_index);
   void trim();
   void take_best(std::size_t count, std::size_t wanted);
   void refine_into_ready(std::size_t count);
+  void place_bits(std::size_t count);
   void measure_ready(std::size_t most);
   void hold_back(std::size_t most);
   bool run_wave();
@@ -109,6 +114,10 @@ struct Search::State {
   bool run_plain(std::uint16_t flags);
   void restart_tree();
   bool look_again();
+  // Rows to refine in order to return k; the codes of bits leave nothing to refine.
+  [[nodiscard]] std::size_t rows_to_refine(double k) const noexcept {
+    return space.has_bits() ? static_cast<std::size_t>(k) + 6 : planned_refine(space.leaf.bits, k);
+  }
   // Reads the chain of plain rows once more, for the next phase.
   void next_plain(Phase next) {
     phase = next;

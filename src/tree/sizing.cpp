@@ -46,7 +46,7 @@ double inner_pages(const Meta& meta, double leaves) {
 }  // namespace
 
 ExpectedPages expected_pages(const Meta& meta, double rows) noexcept {
-  const Geometry g = leaf_geometry(meta.dims, meta.bits, meta.leaf_size);
+  const Geometry g = leaf_geometry(meta);
   const std::size_t most = most_built_rows(meta);
   const TrainingPlan plan = plan_training(meta, rows);
   const double clusters =
@@ -62,7 +62,8 @@ ExpectedPages expected_pages(const Meta& meta, double rows) noexcept {
     }
   }
   pages.inner = inner_pages(meta, pages.leaves);
-  pages.other = 1 + std::ceil(static_cast<double>(meta.dims * sizeof(float)) / static_cast<double>(kBodyBytes));
+  pages.other = 1;
+  if (!has_bits(meta)) pages.other += std::ceil(static_cast<double>(meta.dims * sizeof(float)) / static_cast<double>(kBodyBytes));
   return pages;
 }
 

@@ -38,13 +38,15 @@ void check_meta(const Meta& meta) {
                 kFormatVersion);
   const bool metric = meta.metric >= base::Metric::l2 && meta.metric <= base::Metric::l1;
   const bool bits =
-      meta.bits == 1 || meta.bits == 2 || meta.bits == 4 || (meta.bits == 0 && meta.dims == 0);
-  const bool sizes = meta.dims <= kMaxDims && meta.leaf_size <= kMaxLeafSize &&
+      meta.bits == 1 || (!has_bits(meta) && (meta.bits == 2 || meta.bits == 4)) || (meta.bits == 0 && meta.dims == 0);
+  if (meta.element_type == ElementCode::float_bit)
+    throw Error(Errc::outdated, "index holds bit strings as an earlier version of longbow did");
+  const bool sizes = meta.dims <= most_dims(meta) && meta.leaf_size <= kMaxLeafSize &&
                      (meta.leaf_size >= kMinLeafSize || meta.dims == 0);
   const bool fanout = meta.fanout >= 8 && meta.fanout <= 8192;
   // Directories must fit their heads: everything else on a node's pages is laid out by these four.
   const bool fits = !sizes || !bits || meta.dims == 0 ||
-                    (fanout && head_fits(leaf_geometry(meta.dims, meta.bits, meta.leaf_size)) &&
+                    (fanout && head_fits(leaf_geometry(meta)) &&
                      head_fits(inner_geometry(meta.dims, meta.fanout)));
   bool curves = true;
   for (std::size_t k = 0; k < kCalibrationKs; ++k) curves = curves && meta.calibration.points[k] <= kCalibrationPoints;
@@ -70,7 +72,7 @@ Space make_space(const Meta& meta, const float* centre, float* buffer) {
   if (meta.dims == 0) return space;  // no row yet: nothing to lay out
   if (centre != nullptr) std::copy_n(centre, meta.dims, buffer);
   if (space.rotated()) quant::make_rotation(meta.rotation_seed, meta.dims, buffer + meta.dims);
-  space.leaf = leaf_geometry(meta.dims, meta.bits, meta.leaf_size);
+  space.leaf = leaf_geometry(meta);
   space.inner = inner_geometry(meta.dims, meta.fanout);
   return space;
 }
@@ -80,7 +82,21 @@ Space make_space(PageStore& store, const Meta& meta, float* buffer) {
   return make_space(meta, nullptr, buffer);
 }
 
+namespace {
+
+PreparedRow prepare_bits(const Space& space, const std::uint8_t* cells, float* out) noexcept {
+  const std::size_t n = space.dims();
+  const auto set = static_cast<float>(quant::count_bits(cells, n));
+  const bool unit = space.metric() == base::Metric::cosine;
+  quant::spread_bits(cells, n, unit ? quant::unit_value(set) : 1.0F, out);
+  const float norm = unit ? (set > 0 ? 1.0F : 0.0F) : std::sqrt(set);
+  return {RowClass::indexed, norm, norm};
+}
+
+}  // namespace
+
 PreparedRow Space::prepare_row(const float* raw, float* out) const noexcept {
+  if (has_bits()) return prepare_bits(*this, reinterpret_cast<const std::uint8_t*>(raw), out);
   const auto& k = simd::kernels();
   const std::size_t n = dims();
   const float raw_squared = k.cosine(raw, raw, n).a_squared;

@@ -58,11 +58,11 @@ void recount_free(PageStore& store, const Space& space, NodeRef leaf) {
   if (!is_head_of(space, head.data(), leaf.node_id, leaf.head)) return;
   std::uint32_t free = 0;
   std::size_t none = 0;
-  const auto count = [&free](const LeafFactors& f, std::size_t i, std::size_t) {
+  const auto count = [&free](const RowIds& f, std::size_t i, std::size_t) {
     free += is_free(f, i) ? 1 : 0;
     return false;
   };
-  find_slot<LeafFactors>(store, space.leaf, head, count, none);
+  find_slot<RowIds>(store, space.leaf, head, count, none);
   const NodeHead& h = node_head(head.data());
   if (free == h.free) return;
   Change change(store);
@@ -101,7 +101,7 @@ bool split_leaf(PageStore& store, const Space& space, NodeRef leaf, std::pmr::me
       const NodeRef sibling{heads[1 - s].block(), ticket.first_id + 1 - s};
       const std::span<const EncodedRow> part = recoder.encode(rows, rows_of(side, s), centroid);
       write_leaf(store, space, heads[s], {id, 0, centroid, {ticket.birth, sibling}}, part, memory);
-      what.to[s] = {{heads[s].block(), id}, centroid, spread_of(space, part)};
+      what.to[s] = {{heads[s].block(), id}, centroid, spread_of(space, part, centroid)};
     }
   }
   {

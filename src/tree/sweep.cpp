@@ -205,7 +205,7 @@ class Sweeper {
     Change change(store_);
     std::uint8_t* image = change.edit(page) + offset;
     for (std::size_t b = 0; b < blocks; ++b) {
-      auto& f = reinterpret_cast<LeafFactors*>(image)[b];
+      auto& f = *reinterpret_cast<RowIds*>(image + b * space_.leaf.factor_bytes + space_.leaf.ids_offset);
       for (std::size_t i = 0; i < 16; ++i) {
         if (is_free(f, i)) continue;
         if (dead_->is_dead({f.row_block[i], f.row_offset[i]})) {
@@ -227,7 +227,7 @@ class Sweeper {
   bool any_dead(const std::uint8_t* factors, std::size_t blocks, std::uint32_t& live) {
     bool dead = false;
     for (std::size_t b = 0; b < blocks; ++b) {
-      const auto& f = reinterpret_cast<const LeafFactors*>(factors)[b];
+      const auto& f = *reinterpret_cast<const RowIds*>(factors + b * space_.leaf.factor_bytes + space_.leaf.ids_offset);
       for (std::size_t i = 0; i < 16; ++i) {
         if (is_free(f, i)) continue;
         if (dead_ != nullptr && dead_->is_dead({f.row_block[i], f.row_offset[i]})) dead = true;

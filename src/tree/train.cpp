@@ -33,15 +33,16 @@ class Trainer {
         crew_(crew),
         memory_(memory),
         watch_(watch),
-        usable_(crew, count),
-        sums_(crew, kChunks * n_),
+        usable_(crew, has_bits(meta) ? 1 : count),
+        sums_(crew, has_bits(meta) ? 1 : kChunks * n_),
         kept_(crew, 1),
-        buffer_(space_floats(n_), &memory),
-        row_(n_, &memory) {}
+        buffer_(has_bits(meta) ? 0 : space_floats(n_), &memory),
+        row_(has_bits(meta) ? 0 : n_, &memory) {}
 
   // The mean of the rows that can be indexed, in the form that they have before they are centred.
   void find_centre(float* centre) {
     crew_.lead([&] { std::fill_n(centre, n_, 0.0F); });
+    if (has_bits(meta_)) return;
     std::pmr::vector<float> zero(n_, 0.0F, &memory_);
     const Space space = make_space(meta_, zero.data(), buffer_.data());
     crew_.for_each(kChunks, 1, [&](std::size_t chunk, std::size_t) { sum_chunk(space, chunk); });
@@ -58,6 +59,8 @@ class Trainer {
 
   // Brings the rows into the index's space; those that cannot be are left out. Returns how many stay.
   std::size_t prepare(const float* centre) {
+    // Bits stay cells, and all can be indexed.
+    if (has_bits(meta_)) return count_;
     const Space space = make_space(meta_, centre, buffer_.data());
     crew_.for_each(count_, kRowGrain, [&](std::size_t first, std::size_t end) {
       watch_.pause();
@@ -85,7 +88,8 @@ class Trainer {
       base::SplitMix64 random(meta_.rotation_seed);
       for (std::size_t i = 0; i < used && used < kept; ++i) {
         const std::size_t j = i + random.below(kept - i);
-        if (j != i) std::swap_ranges(sample_ + i * n_, sample_ + (i + 1) * n_, sample_ + j * n_);
+        const std::size_t cells = raw_cells(meta_);
+        if (j != i) std::swap_ranges(sample_ + i * cells, sample_ + (i + 1) * cells, sample_ + j * cells);
       }
     });
   }
@@ -118,6 +122,11 @@ class Trainer {
   std::pmr::vector<float> buffer_, row_;
 };
 
+quant::PointForm point_form(const Meta& meta) noexcept {
+  if (!has_bits(meta)) return quant::PointForm::floats;
+  return meta.metric == base::Metric::cosine ? quant::PointForm::unit_bits : quant::PointForm::bits;
+}
+
 }  // namespace
 
 TrainingPlan plan_training(const Meta& meta, double rows) noexcept {
@@ -129,7 +138,7 @@ TrainingPlan plan_training(const Meta& meta, double rows) noexcept {
   plan.room = room_for(std::min(leaves, static_cast<double>(plan.sample_rows) / 8));
   const std::size_t n = meta.dims;
   plan.shared_bytes = base::Shared<float>::bytes(n) + base::Shared<float>::bytes(plan.room * n) +
-                      base::Shared<float>::bytes(plan.sample_rows * n) + base::Shared<std::uint8_t>::bytes(plan.sample_rows) +
+                      base::Shared<float>::bytes(plan.sample_rows * raw_cells(meta)) + base::Shared<std::uint8_t>::bytes(plan.sample_rows) +
                       base::Shared<double>::bytes(kChunks * n) + quant::training_bytes(plan.sample_rows, n, plan.room) + 4096;
   return plan;
 }
@@ -146,7 +155,7 @@ std::size_t train_leaves(const Meta& meta, float* sample, std::size_t count, dou
   // More of the sample than training can use is only time.
   const std::size_t used = std::min(kept, std::max<std::size_t>(clusters * kSampleRowsPerLeaf, 4096));
   trainer.choose(kept, used);
-  const quant::Points points{sample, used, meta.dims};
+  const quant::Points points{sample, used, meta.dims, point_form(meta)};
   // Dividing the largest clusters adds a few: as many fewer are trained. Dividing more of them makes leaves even, but
   // needs more rows scored for the same recall.
   const std::size_t first = std::max<std::size_t>(1, clusters * 19 / 20);

@@ -15,8 +15,8 @@ struct SlotWriter {
              const std::uint8_t* row_codes) const {
     const std::size_t from = part * g.page_groups;
     const std::size_t count = g.block_pages == 1 ? g.groups : std::min(g.page_groups, g.groups - from);
-    quant::put_row(page + (part == 0 ? place.codes : kBodyOffset), static_cast<unsigned>(slot % 16), g.bits, row_codes,
-                   g.dims, g.block_pages == 1 ? 0 : from, count);
+    put_scan(g, page + (part == 0 ? place.codes : kBodyOffset), static_cast<unsigned>(slot % 16), row_codes,
+             g.block_pages == 1 ? 0 : from, count);
   }
 };
 
@@ -35,15 +35,23 @@ struct Directory {
   std::size_t centroid_pages = 0, scan_pages = 0, refine_pages = 0;
 };
 
+void put_centroid(const Geometry& g, const float* centroid, std::uint8_t* out) {
+  if (g.packed)
+    quant::pack_shares(centroid, g.dims, out);
+  else
+    std::memcpy(out, centroid, g.centroid_bytes);
+}
+
 void write_centroid_pages(PageStore& store, const Geometry& g, const NodeIdentity& identity, BlockId head,
                           Directory& directory) {
-  const auto* bytes = reinterpret_cast<const std::uint8_t*>(identity.centroid);
-  const std::size_t total = g.dims * sizeof(float);
+  if (g.centroid_span == 0) return;
+  std::pmr::vector<std::uint8_t> bytes(g.centroid_bytes, directory.entries.get_allocator());
+  put_centroid(g, identity.centroid, bytes.data());
   for (std::size_t p = 0; p < g.centroid_span; ++p) {
     const PageRef page = PageRef::allocate(store);
     Change change(store);
     std::uint8_t* image = change.create(page);
-    std::memcpy(image + kBodyOffset, bytes + p * kBodyBytes, std::min(kBodyBytes, total - p * kBodyBytes));
+    std::memcpy(image + kBodyOffset, bytes.data() + p * kBodyBytes, std::min(kBodyBytes, g.centroid_bytes - p * kBodyBytes));
     set_trailer(image, PageKind::centroid, identity.node_id, head, p);
     change.commit();
     directory.entries[p] = page.block();
@@ -115,7 +123,7 @@ void write_head(PageStore& store, const Geometry& g, const PageRef& head, const 
   h.sibling = identity.birth.sibling;
   h.forward[0] = h.forward[1] = {kNoBlock, 0};
   std::memcpy(image + kDirectoryOffset, directory.entries.data(), directory.entries.size() * sizeof(BlockId));
-  if (g.centroid_span == 0) std::memcpy(image + g.centroid_offset, identity.centroid, g.dims * sizeof(float));
+  if (g.centroid_span == 0) put_centroid(g, identity.centroid, image + g.centroid_offset);
   write_blocks(g, image, 0, g.head_blocks, 0, rows, fill);
   set_trailer(image, PageKind::head, identity.node_id, head.block(), 0);
   change.commit();
@@ -149,12 +157,28 @@ void put_refine(const Geometry& g, std::uint8_t* page, std::size_t slot, std::si
   if (from < g.dims) std::memcpy(page + kBodyOffset, codes + from, std::min(kBodyBytes, g.dims - from));
 }
 
-void put_leaf_factors(std::uint8_t* factors, std::size_t row, RowId id, quant::ScanFactors scan) {
-  auto& f = *reinterpret_cast<LeafFactors*>(factors);
-  f.add[row] = scan.add;
-  f.scale[row] = scan.scale;
-  f.row_block[row] = id.block;
-  f.row_offset[row] = id.offset;
+void put_scan(const Geometry& g, std::uint8_t* block, unsigned row, const std::uint8_t* codes, std::size_t first, std::size_t count) {
+  if (g.packed)
+    quant::put_cells(block, row, codes, first, count);
+  else
+    quant::put_row(block, row, g.bits, codes, g.dims, first, count);
+}
+
+void put_row_factors(const Geometry& g, std::uint8_t* factors, std::size_t row, quant::ScanFactors scan) {
+  if (g.packed) {
+    reinterpret_cast<BitFactors*>(factors)->set[row] = static_cast<std::uint16_t>(scan.add);
+  } else {
+    auto& f = *reinterpret_cast<LeafFactors*>(factors);
+    f.add[row] = scan.add;
+    f.scale[row] = scan.scale;
+  }
+}
+
+void put_leaf_factors(const Geometry& g, std::uint8_t* factors, std::size_t row, RowId id, quant::ScanFactors scan) {
+  put_row_factors(g, factors, row, scan);
+  auto& ids = *reinterpret_cast<RowIds*>(factors + g.ids_offset);
+  ids.row_block[row] = id.block;
+  ids.row_offset[row] = id.offset;
 }
 
 void write_leaf(PageStore& store, const Space& space, const PageRef& head, const NodeIdentity& identity,
@@ -164,7 +188,7 @@ void write_leaf(PageStore& store, const Space& space, const PageRef& head, const
   const SlotWriter slots{g};
   const auto fill = [&](std::uint8_t* page, const BlockPlace& place, std::size_t part, std::size_t slot) {
     slots.codes(page, place, part, slot, rows[slot].scan_codes);
-    if (part == 0) put_leaf_factors(page + place.factors, slot % 16, rows[slot].row, rows[slot].scan);
+    if (part == 0) put_leaf_factors(g, page + place.factors, slot % 16, rows[slot].row, rows[slot].scan);
   };
   Directory directory = empty_directory(g, memory);
   write_centroid_pages(store, g, identity, head.block(), directory);
@@ -173,7 +197,21 @@ void write_leaf(PageStore& store, const Space& space, const PageRef& head, const
   write_head(store, g, head, identity, rows.size(), directory, fill);
 }
 
-float spread_of(const Space& space, std::span<const EncodedRow> rows) noexcept {
+namespace {
+
+// |x|^2 - |c|^2 on average, which the mean squared distance from a mean is.
+float spread_of_bits(const Space& space, std::span<const EncodedRow> rows, const float* centroid) noexcept {
+  double sum = 0;
+  for (const EncodedRow& row : rows) sum += space.metric() == base::Metric::cosine ? (row.scan.add > 0 ? 1.0 : 0.0) : static_cast<double>(row.scan.add);
+  if (rows.empty()) return 0;
+  const double centre = static_cast<double>(simd::kernels().inner_product(centroid, centroid, space.dims()));
+  return static_cast<float>(std::max(0.0, sum / static_cast<double>(rows.size()) - centre));
+}
+
+}  // namespace
+
+float spread_of(const Space& space, std::span<const EncodedRow> rows, const float* centroid) noexcept {
+  if (space.has_bits()) return spread_of_bits(space, rows, centroid);
   double sum = 0;
   for (const EncodedRow& row : rows) {
     // In quarters of a squared step, which are whole: a code's value is half of 2 u - 255.

@@ -39,8 +39,9 @@ void write_leaf(PageStore& store, const Space& space, const PageRef& head, const
 void write_inner(PageStore& store, const Space& space, const PageRef& head, const NodeIdentity& identity,
                  std::span<const Child> children, std::pmr::memory_resource& memory);
 
-// Mean squared length of the rows' residuals, from their refine codes.
-float spread_of(const Space& space, std::span<const EncodedRow> rows) noexcept;
+// Mean squared length of the rows' residuals, from their refine codes; of bits that around their mean, for which the centroid
+// is taken.
+float spread_of(const Space& space, std::span<const EncodedRow> rows, const float* centroid) noexcept;
 
 // Encodes a child's centroid as a row of an inner node. `codes` has dims bytes, `residual` dims floats.
 quant::ScanFactors encode_child(const Space& space, const float* parent, const float* child, float* residual,
@@ -52,6 +53,10 @@ BlockId write_chain(PageStore& store, PageKind kind, const std::uint8_t* bytes, 
 // Writes part of a row's refine codes and factors, as they lie on page `part` of its span.
 void put_refine(const Geometry& g, std::uint8_t* page, std::size_t slot, std::size_t part, const RefineHeader& header,
                 const std::uint8_t* codes);
-void put_leaf_factors(std::uint8_t* factors, std::size_t row, RowId id, quant::ScanFactors scan);
+// Writes one row's scan codes into groups [first, first + count) of its block, whose own bytes begin at `block`.
+void put_scan(const Geometry& g, std::uint8_t* block, unsigned row, const std::uint8_t* codes, std::size_t first, std::size_t count);
+// The row's own part of its block's factors; put_leaf_factors() adds its id.
+void put_row_factors(const Geometry& g, std::uint8_t* factors, std::size_t row, quant::ScanFactors scan);
+void put_leaf_factors(const Geometry& g, std::uint8_t* factors, std::size_t row, RowId id, quant::ScanFactors scan);
 
 }  // namespace longbow::tree

@@ -15,6 +15,7 @@ namespace longbow::base {
 enum class Errc : std::uint8_t {
   internal,         // XX000: a broken invariant of ours
   index_corrupted,  // XX002: bytes on a page contradict the format
+  outdated,         // 55000: an index of a format that is not read any more; REINDEX helps
   data_exception,   // 22000: a value does not fit the index (wrong dimension, NaN, ...)
   limit_exceeded,   // 54000: a documented limit is passed
   out_of_memory,    // 53200

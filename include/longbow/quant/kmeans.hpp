@@ -23,10 +23,18 @@ class Watch {
   virtual void pause() = 0;
 };
 
+// How a row of points lies in memory.
+enum class PointForm : std::uint8_t {
+  floats,
+  bits,       // cells (quant/bits.hpp), a set bit worth 1
+  unit_bits,  // the same, scaled to unit length
+};
+
 struct Points {
-  const float* data;  // rows x dims, row-major
+  const float* data;  // row-major: dims floats a row, or bit_cells(dims) cells
   std::size_t rows;
   std::size_t dims;
+  PointForm form = PointForm::floats;
 };
 
 struct TrainOptions {

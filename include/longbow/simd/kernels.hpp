@@ -115,6 +115,9 @@ struct Kernels {
   // -- bits, in whole bytes
   std::uint64_t (*hamming)(const std::uint8_t* a, const std::uint8_t* b, std::size_t bytes) noexcept;
   BitSums (*jaccard)(const std::uint8_t* a, const std::uint8_t* b, std::size_t bytes) noexcept;
+  // A block of 16 rows, four bytes of each a group: acc[row] += bits set both in the row and in the query, whose four bytes
+  // of group g are at query + 4 g.
+  void (*block_both)(const std::uint8_t* codes, std::size_t groups, const std::uint8_t* query, std::int32_t* acc) noexcept;
 };
 
 inline constexpr std::size_t kPanelColumns = 32;

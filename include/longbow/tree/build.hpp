@@ -13,7 +13,8 @@
 
 namespace longbow::tree {
 
-// A row as a leaf stores it; codes are one byte a dimension.
+// A row as a leaf stores it; codes are one byte a dimension. Of a bit string scan_codes are its cells, scan.add the number
+// of bits set, and there is nothing to refine.
 struct EncodedRow {
   RowId row;
   quant::ScanFactors scan;
@@ -28,7 +29,7 @@ struct NewIndex {
   std::uint32_t bits;       // 0 = default for the dimensions
   std::uint32_t leaf_size;  // 0 = default for the dimensions
   std::uint64_t incarnation;
-  std::uint8_t element_type = 1;  // see Meta
+  std::uint8_t element_type = ElementCode::vector;
 };
 
 // The meta data of an index without rows. Until dims are known, bits and leaf_size stay as asked for.

@@ -20,9 +20,10 @@ inline constexpr std::size_t kDeltaRows = 16;
 
 struct DeltaLayout {
   Geometry geometry;         // of a block: dims, bits and groups
-  std::size_t factors;       // offset of LeafFactors in a block
+  std::size_t factors;       // offset of LeafFactors or BitFactors in a block
+  std::size_t ids;           // offset of their RowIds
   std::size_t block_bytes;   // of a block, a multiple of 64
-  std::size_t refine_bytes;  // of a row's RefineFactors and codes
+  std::size_t refine_bytes;  // of a row's RefineFactors and codes; 0 for bits
 };
 DeltaLayout delta_layout(const Space& space) noexcept;
 
@@ -46,7 +47,7 @@ class DeltaEncoder {
  private:
   const Space& space_;
   unsigned bits_;
-  std::pmr::vector<float> zero_;
+  std::pmr::vector<float> zero_;  // not for bits
   std::pmr::vector<EncodedRow> rows_;  // without their codes
   std::pmr::vector<std::uint8_t> codes_;
 };

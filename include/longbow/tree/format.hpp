@@ -23,6 +23,7 @@ inline constexpr std::uint16_t kTrailerMagic = 0x4C42;
 inline constexpr std::size_t kPageHeaderBytes = 24;
 inline constexpr BlockId kMetaBlock = 0;
 inline constexpr std::size_t kMaxDims = 16000;
+inline constexpr std::size_t kMaxBits = 64000;  // of bit strings, whose rows are an eighth of a byte a dimension
 
 enum class PageKind : std::uint16_t { free = 1, meta, centre, head, scan, refine, centroid, plain, pending, plan };
 
@@ -85,14 +86,27 @@ struct NodeHead {
 static_assert(sizeof(NodeHead) == 104);
 inline constexpr std::size_t kDirectoryOffset = kPageHeaderBytes + sizeof(NodeHead);
 
+// The rows of a leaf's block.
+struct RowIds {
+  std::uint32_t row_block[16];
+  std::uint16_t row_offset[16];
+};
+static_assert(sizeof(RowIds) == 96);
+
 // Beside a leaf's block of 16 rows.
 struct LeafFactors {
   float add[16];
   float scale[16];
-  std::uint32_t row_block[16];
-  std::uint16_t row_offset[16];
+  RowIds ids;
 };
 static_assert(sizeof(LeafFactors) == 224);
+
+// The same where rows are bit strings.
+struct BitFactors {
+  std::uint16_t set[16];  // bits that are set in each row
+  RowIds ids;
+};
+static_assert(sizeof(BitFactors) == 128 && kMaxBits <= 65535);
 
 // Beside an inner node's block of 16 children.
 struct InnerFactors {
@@ -160,12 +174,18 @@ struct Calibration {
   float reserved;
 };
 
+// What rows are made of. All are floats here but `bit`, whose leaves hold the bits themselves (quant/bits.hpp): metric l2 is
+// Hamming's distance for it, cosine Jaccard's.
+namespace ElementCode {
+inline constexpr std::uint8_t vector = 1, halfvec = 2, float_bit = 3, sparsevec = 4, bit = 5;
+}  // namespace ElementCode
+
 // At offset kPageHeaderBytes of block 0.
 struct Meta {
   std::uint32_t magic;
   std::uint16_t version;
   base::Metric metric;
-  std::uint8_t element_type;  // of the column: 1 = vector, 2 = halfvec, 3 = bit, 4 = sparsevec; rows are floats here
+  std::uint8_t element_type;  // of the column: ElementCode
   std::uint64_t incarnation;  // random; another one is another index
   std::uint64_t rotation_seed;
   std::uint32_t dims;  // 0 until the first row of an index on a column without a dimension
@@ -198,6 +218,8 @@ struct Meta {
   std::uint64_t trained_rows;
 };
 static_assert(sizeof(Meta) + kPageHeaderBytes < kTrailerOffset);
+constexpr bool has_bits(const Meta& meta) noexcept { return meta.element_type == ElementCode::bit; }
+constexpr std::size_t most_dims(const Meta& meta) noexcept { return has_bits(meta) ? kMaxBits : kMaxDims; }
 
 inline const Trailer& trailer(const std::uint8_t* page) noexcept {
   return *reinterpret_cast<const Trailer*>(page + kTrailerOffset);

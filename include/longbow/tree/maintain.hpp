@@ -72,6 +72,6 @@ void visit_plain(PageStore& store, RowVisitor& visitor);
 Calibration calibrate(PageStore& store, const Space& space, std::size_t queries, base::Crew& crew, quant::Watch& watch,
                       std::pmr::memory_resource& memory);
 // Bytes of the crew's memory that it takes.
-std::size_t calibration_bytes(std::size_t dims, std::size_t queries, std::size_t members) noexcept;
+std::size_t calibration_bytes(const Meta& meta, std::size_t queries, std::size_t members) noexcept;
 
 }  // namespace longbow::tree

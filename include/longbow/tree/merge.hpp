@@ -27,7 +27,7 @@ enum class Fetched : std::uint8_t {
 class VectorSource {
  public:
   virtual ~VectorSource() = default;
-  // Writes the raw vector (space.dims() floats) of an entry, or says why not.
+  // Writes the raw vector (space.raw_cells() floats) of an entry, or says why not.
   virtual Fetched fetch(const PendingEntry& entry, float* raw) = 0;
 };
 

@@ -28,7 +28,7 @@ struct TrainingPlan {
 // `rows`: about how many the index will have; meta's dims, bits and leaf size are settled.
 TrainingPlan plan_training(const Meta& meta, double rows) noexcept;
 
-// Trains on `count` rows as they came from the table (count x dims, in the crew's memory; spoilt afterwards). Fills centre
+// Trains on `count` rows as they came from the table (count x raw_cells(), in the crew's memory; spoilt afterwards). Fills centre
 // (dims floats, in the form that rows have before they are centred) and centroids (in the index's space; room x dims);
 // returns how many there are, 0 if no row can be indexed. `rows`: how many the index will have.
 std::size_t train_leaves(const Meta& meta, float* sample, std::size_t count, double rows, std::size_t room,
