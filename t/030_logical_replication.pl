@@ -181,7 +181,7 @@ publish("BEGIN; INSERT INTO t SELECT i, '', point(i) FROM generate_series(8001, 
 for my $name (sort keys %subscriber)
 {
 	my $node = $subscriber{$name};
-	$node->wait_for_log(qr/duplicate key value violates unique constraint "t_pkey"/);
+	$node->wait_for_log(qr/duplicate key value violates unique constraint "t_pkey"|conflict=insert_exists/);
 	is(unfound($node, 't'), 0, "conflict: $name: rows are found meanwhile");
 	$node->safe_psql('postgres', 'DELETE FROM t WHERE id = 8030');
 }
