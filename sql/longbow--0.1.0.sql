@@ -1247,7 +1247,7 @@ COMMENT ON FUNCTION longbow_check(regclass) IS
 CREATE FUNCTION longbow_merge(index regclass) RETURNS bigint
   AS 'MODULE_PATHNAME', 'longbow_merge' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION longbow_merge(regclass) IS
-  'takes the rows that are pending in a longbow index into its tree, and returns how many went in; rows that others insert meanwhile may stay pending; owner or superuser only';
+  'takes the rows that are pending in a longbow index into its tree, and returns how many went in; rows that others insert meanwhile may stay pending; sleeps between rounds by vacuum_cost_delay; owner or superuser only';
 
 CREATE FUNCTION longbow_index_facts(index regclass,
     OUT rows bigint, OUT pending bigint, OUT dead bigint, OUT plain_rows bigint, OUT leaves integer, OUT height integer,
@@ -1623,7 +1623,7 @@ BEGIN ATOMIC
   SELECT 'GC pressure', format('%s: %s rows are pending, merges start at %s', i.name, i.pending, round(i.merge_at)), 'warning',
          CASE WHEN current_setting('longbow.gc_percent', true) = '-1' THEN 'longbow.gc_percent is -1: set it to 100, or call longbow_merge()'
               WHEN current_setting('longbow.workers', true) = '0' THEN 'longbow.workers is 0: set it to 2, or call longbow_merge()'
-              ELSE 'longbow_merge(); larger statements; a lower longbow.gc_percent; more longbow.workers' END
+              ELSE 'longbow_merge(); larger statements; a lower longbow.gc_percent or autovacuum_vacuum_cost_delay; more longbow.workers' END
   FROM i WHERE i.pending > 2 * i.merge_at
   UNION ALL
   SELECT 'drifted centroids',

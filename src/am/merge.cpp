@@ -4,6 +4,7 @@
 #include "am/merge.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "am/batch.hpp"
 #include "am/pending.hpp"
@@ -29,7 +30,7 @@ namespace {
 
 // A round's rows: enough that most leaves which get rows get several, few enough to end soon and fit memory. Its plan and its
 // part of the list take pages until it ends: in a small tree a round is a quarter of it, whose pages the next ones use again.
-constexpr std::size_t kRoundRows = 20000, kSmallRoundRows = 1000;
+constexpr std::size_t kRoundRows = 20000, kSmallRoundRows = 1000, kPacedRows = 4096;
 constexpr std::size_t kRoundBytes = 16 << 20;
 
 std::size_t round_rows(const tree::Meta& meta) {
@@ -94,10 +95,13 @@ double merge_threshold(double tree_rows) {
 
 MergeRound merge_round(Relation heap, Relation index, bool wait, std::size_t most) {
   MergeRound round{};
+  using Pace = pg::RelationStore::Pace;
   const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "longbow merge", ALLOCSET_DEFAULT_SIZES);
   pg::enter([&] {
     pg::ContextResource memory(context, pg::MemoryKind::merge);
-    pg::RelationStore store(index);
+    pg::RelationStore store(index, pg::RelationStore::Mode::normal, heap != nullptr ? Pace::query : Pace::merge);
+    std::optional<CostClock> clock;
+    if (heap != nullptr) clock.emplace();
     const tree::MergeLock lock(store, wait);
     round.busy = !lock;
     if (!lock) return;
@@ -116,6 +120,7 @@ MergeRound merge_round(Relation heap, Relation index, bool wait, std::size_t mos
     count_round(round.result, start);
     count_merged(index, round.result.rows);
     pg::end_activity(before);
+    if (clock) round.cost = clock->cost();
   });
   MemoryContextDelete(context);
   return round;
@@ -144,15 +149,18 @@ pg::DeltaIndex* know_index(Relation index) {
   return entry;
 }
 
-std::uint64_t merge_all(Relation heap, Relation index, bool wait) {
+std::uint64_t merge_all(Relation heap, Relation index, bool wait, MergePace (*pace)() noexcept) {
   // Others may append as fast as we merge: what is there now is enough.
   std::uint64_t rows = 0;
   for (auto [from, end] = pending_range(index); from < end;) {
     CHECK_FOR_INTERRUPTS();
-    const MergeRound round = merge_round(heap, index, wait);
+    // Where rounds are paid for they are short, as the sleeps then are.
+    const bool paced = pace != nullptr && pace().delay_ms > 0;
+    const MergeRound round = merge_round(heap, index, wait, paced ? kPacedRows : SIZE_MAX);
     rows += round.result.rows;
     if (round.busy || round.result.from <= from) break;
     from = round.result.from;
+    if (paced && from < end) pay(round.cost, pace, false, nullptr, InvalidOid);
   }
   return rows;
 }
@@ -164,13 +172,14 @@ void merge_leftovers(Relation heap, Relation index) {
 }  // namespace longbow::am
 
 // longbow_merge(index regclass) returns bigint: rows that went into the tree. Those appended meanwhile stay pending.
+// vacuum_cost_delay is honoured between its rounds.
 LB_FUNCTION(longbow_merge) {
   const Oid oid = PG_GETARG_OID(0);
   PreventCommandDuringRecovery("longbow_merge()");
   longbow::am::flush_batches();
   Relation heap;
   const Relation index = longbow::am::open_index_and_table(oid, RowExclusiveLock, &heap);
-  const std::uint64_t rows = longbow::am::merge_all(heap, index, true);
+  const std::uint64_t rows = longbow::am::merge_all(heap, index, true, longbow::am::session_pace);
   relation_close(index, RowExclusiveLock);
   table_close(heap, AccessShareLock);
   PG_RETURN_INT64(static_cast<int64>(rows));

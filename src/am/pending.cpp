@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <atomic>
 
-#include "am/vector_fetch.hpp"
+#include "am/pending_cache.hpp"
 #include "pg/context_resource.hpp"
 
 extern "C" {
@@ -19,9 +19,6 @@ extern "C" {
 namespace longbow::am {
 
 namespace {
-
-// Entries that are fetched and encoded before the delta is locked.
-constexpr std::size_t kFillTogether = 256;
 
 // Publishes the codes of rows whose entries are in the list.
 class Publisher final : public tree::PendingWatch {
@@ -46,11 +43,6 @@ class Publisher final : public tree::PendingWatch {
   tree::InsertWatch& watch_;
 };
 
-tree::RowId slot_row(const tree::RowIds& f, std::size_t lane) {
-  const auto offset = std::atomic_ref(const_cast<std::uint16_t&>(f.row_offset[lane])).load(std::memory_order_acquire);
-  return {f.row_block[lane], offset};
-}
-
 // A bit a row that is there.
 std::uint32_t rows_there(const tree::RowIds& f) {
   constexpr std::uint64_t kOnes = 0x0001000100010001, kTops = 0x8000800080008000;
@@ -67,128 +59,6 @@ std::uint32_t rows_there(const tree::RowIds& f) {
   for (std::uint32_t lane = 0; lane < tree::kDeltaRows; ++lane) mask |= static_cast<std::uint32_t>(offset[lane] != 0) << lane;
   return mask;
 }
-
-// Entries of the list below an ordinal, without the dead.
-class OldEntries final : public tree::PendingReader {
- public:
-  OldEntries(std::uint64_t end, std::pmr::memory_resource& memory) : found(&memory), ordinal(&memory), end_(end) {}
-  bool entries(std::uint64_t first, std::span<const tree::PendingEntry> some) override {
-    for (const tree::PendingEntry& e : some) {
-      if (first >= end_) return false;
-      if ((e.flags & tree::kPendingDead) == 0) {
-        found.push_back(e);
-        ordinal.push_back(first);
-      }
-      ++first;
-    }
-    return first < end_;
-  }
-  std::pmr::vector<tree::PendingEntry> found;
-  std::pmr::vector<std::uint64_t> ordinal;
-
- private:
-  std::uint64_t end_;
-};
-
-// Fills the slots of entries that have none.
-class Filler {
- public:
-  Filler(pg::Delta& delta, const OldEntries& old, const tree::Space& space, std::pmr::memory_resource& memory)
-      : delta_(delta),
-        old_(old),
-        space_(space),
-        memory_(memory),
-        layout_(tree::delta_layout(space)),
-        codes_(space, memory),
-        todo_(&memory),
-        found_(&memory),
-        stale_(&memory),
-        raw_(space.raw_cells(), &memory),
-        prepared_(space.dims(), &memory) {}
-
-  // Vectors come from the side WAL, or from the heap under a snapshot. Opens neither if nothing is missing.
-  void run(tree::PageStore& store, Relation heap, Relation index, Snapshot snapshot) {
-    list_missing();
-    if (todo_.empty()) return;
-    VectorFetch vectors(heap, index, space_, memory_, snapshot);
-    for (std::size_t at = 0; at < todo_.size();) {
-      codes_.clear();
-      found_.clear();
-      stale_.clear();
-      for (; at < todo_.size() && found_.size() + stale_.size() < kFillTogether; ++at) {
-        store.tick();
-        look_at(vectors, todo_[at]);
-      }
-      if (!publish()) break;
-    }
-    vectors.close();
-  }
-
- private:
-  // Block by block: looking for each ordinal's chunk cost 18 ms a query with 50,000 entries.
-  void list_missing() {
-    std::size_t at = 0;
-    const auto missing_below = [&](std::uint64_t ordinal) {
-      for (; at < old_.found.size() && old_.ordinal[at] < ordinal; ++at) todo_.push_back(at);
-    };
-    const pg::SharedLock lock(delta_.chunks_lock(), LW_SHARED);
-    if (!delta_.still_ours()) return;
-    delta_.for_each_block(old_.ordinal.front(), old_.ordinal.back() + 1, [&](tree::DeltaBlock block, std::uint64_t first) {
-      missing_below(first);
-      const auto& f = *reinterpret_cast<const tree::RowIds*>(block.codes + layout_.ids);
-      for (; at < old_.found.size() && old_.ordinal[at] < first + tree::kDeltaRows; ++at) {
-        const tree::RowId row = slot_row(f, old_.ordinal[at] - first);
-        const tree::RowId wanted{old_.found[at].block, old_.found[at].offset};
-        if (row.offset != tree::kDeltaStale && row != wanted) todo_.push_back(at);
-      }
-    });
-    missing_below(~std::uint64_t{0});
-  }
-
-  void look_at(VectorFetch& vectors, std::size_t i) {
-    const tree::PendingEntry& e = old_.found[i];
-    const tree::Fetched fetched = vectors.fetch(e, raw_.data());
-    if (fetched == tree::Fetched::stale) stale_.push_back(i);
-    if (fetched != tree::Fetched::found) return;
-    const tree::PreparedRow how = space_.prepare_row(raw_.data(), prepared_.data());
-    if (how.kind != tree::RowClass::indexed) return;
-    codes_.add({e.block, e.offset}, prepared_.data(), how.norm, how.raw_norm);
-    found_.push_back(i);
-  }
-
-  // Others may fill the same slots with the same bytes; whoever reads them compares with the list.
-  bool publish() {
-    if (found_.empty() && stale_.empty()) return true;
-    const pg::SharedLock lock(delta_.append_lock(), LW_EXCLUSIVE);
-    std::uint64_t first = ~std::uint64_t{0}, last = 0;
-    for (const auto* some : {&found_, &stale_})
-      for (const std::size_t i : *some) first = std::min(first, old_.ordinal[i]), last = std::max(last, old_.ordinal[i]);
-    // Rows that were merged meanwhile need no memory.
-    if (!delta_.still_ours() || last < delta_.entry().from || !delta_.reserve(first, last - first + 1)) return false;
-    const pg::SharedLock chunks(delta_.chunks_lock(), LW_SHARED);
-    const auto slots = [&](const std::pmr::vector<std::size_t>& some, auto&& put) {
-      for (std::size_t i = 0; i < some.size(); ++i) {
-        std::size_t lane = 0;
-        const tree::DeltaBlock block = delta_.block_of(old_.ordinal[some[i]], lane);
-        if (block.codes != nullptr) put(block, lane, i);
-      }
-    };
-    slots(found_, [&](tree::DeltaBlock block, std::size_t lane, std::size_t i) {
-      tree::put_delta_row(layout_, block, lane, codes_[i]);
-    });
-    slots(stale_, [&](tree::DeltaBlock block, std::size_t lane, std::size_t) { tree::mark_delta_stale(layout_, block, lane); });
-    return true;
-  }
-
-  pg::Delta& delta_;
-  const OldEntries& old_;
-  const tree::Space& space_;
-  std::pmr::memory_resource& memory_;
-  tree::DeltaLayout layout_;
-  tree::DeltaEncoder codes_;
-  std::pmr::vector<std::size_t> todo_, found_, stale_;
-  std::pmr::vector<float> raw_, prepared_;
-};
 
 }  // namespace
 
@@ -253,13 +123,14 @@ PauseClock::~PauseClock() {
 
 namespace {
 
-// Shows a visitor the delta's rows from `from` on: those below `covered` that `old` has too, the others of `old` bare. False
-// if the entry is another index's by now. finish() is called while blocks are still as they were.
-bool visit_delta(pg::Delta& delta, std::uint64_t from, std::uint64_t covered, const OldEntries& old,
+// Shows a visitor the delta's rows from `from` on: those below `covered` that `old` has too, the others of `old` as the session's
+// own cache has them. False if the entry is another index's by now. finish() is called while blocks are still as they were.
+bool visit_delta(pg::Delta& delta, std::uint64_t from, std::uint64_t covered, const OldEntries& old, const PendingCache* cache,
                  const tree::DeltaLayout& layout, tree::PendingVisitor& visitor) {
   std::size_t at = 0;  // old entries met so far
-  const auto bare_below = [&](std::uint64_t ordinal) {
-    for (; at < old.found.size() && old.ordinal[at] < ordinal; ++at) visitor.bare({old.found[at].block, old.found[at].offset});
+  CachedRows others(cache, layout, visitor);
+  const auto others_below = [&](std::uint64_t ordinal) {
+    for (; at < old.found.size() && old.ordinal[at] < ordinal; ++at) others.show(old.ordinal[at], old.row(at));
   };
   const pg::SharedLock lock(delta.chunks_lock(), LW_SHARED);
   // Another entry for the same file may have taken the place of the one that was looked at.
@@ -268,7 +139,7 @@ bool visit_delta(pg::Delta& delta, std::uint64_t from, std::uint64_t covered, co
   delta.for_each_block(from, ~std::uint64_t{0}, [&](tree::DeltaBlock block, std::uint64_t first) {
     const auto& f = *reinterpret_cast<const tree::RowIds*>(block.codes + layout.ids);
     std::uint32_t mask = 0;
-    bare_below(first);
+    others_below(first);
     if (first >= covered && first >= from) {
       // The blocks lie one after another: the second next one comes nearer while this one is scored.
       for (std::size_t line = 0; line < layout.block_bytes; line += 64)
@@ -285,16 +156,16 @@ bool visit_delta(pg::Delta& delta, std::uint64_t from, std::uint64_t covered, co
         continue;
       }
       if (at >= old.found.size() || old.ordinal[at] != ordinal) continue;
-      const tree::RowId wanted{old.found[at].block, old.found[at].offset};
-      if (row == wanted)
+      if (row == old.row(at))
         mask |= 1U << lane;
       else if (row.offset != tree::kDeltaStale)
-        visitor.bare(wanted);
+        others.show(ordinal, old.row(at));
       ++at;
     }
     if (mask != 0) visitor.block(block, mask);
   });
-  bare_below(~std::uint64_t{0});
+  others_below(~std::uint64_t{0});
+  others.finish();
   visitor.finish();
   return true;
 }
@@ -313,16 +184,29 @@ void ScanPending::visit(tree::PendingVisitor& visitor) {
   if (covered == 0) covered = ~std::uint64_t{0};
   OldEntries old(covered, memory_);
   if (covered > from) tree::read_pending(store_, from, old);
+  const PendingCache* cache = nullptr;
   if (delta && heap_ != nullptr && !old.found.empty()) {
     pg::ContextResource fill_memory(CurrentMemoryContext, pg::MemoryKind::fill);
-    Filler(delta, old, space_, fill_memory).run(store_, heap_, index_, snapshot_);
+    DeltaFiller filler(delta, old, space_, fill_memory);
+    filler.run(store_, heap_, index_, snapshot_);
+    if (!filler.left().empty()) cache = fill_cache(old, &filler.left());
   }
-  if (delta && visit_delta(delta, from, covered, old, tree::delta_layout(space_), visitor)) return;
+  if (delta && visit_delta(delta, from, covered, old, cache, tree::delta_layout(space_), visitor)) return;
   // Without a delta, or with one that was forgotten meanwhile, the list says it all.
   OldEntries all(~std::uint64_t{0}, memory_);
   tree::read_pending(store_, from, all);
-  for (const tree::PendingEntry& e : all.found) visitor.bare({e.block, e.offset});
+  cache = heap_ != nullptr && !all.found.empty() ? fill_cache(all, nullptr) : nullptr;
+  const tree::DeltaLayout layout = tree::delta_layout(space_);
+  CachedRows rows(cache, layout, visitor);
+  for (std::size_t i = 0; i < all.found.size(); ++i) rows.show(all.ordinal[i], all.row(i));
+  rows.finish();
   visitor.finish();
+}
+
+const PendingCache* ScanPending::fill_cache(const OldEntries& old, const std::pmr::vector<std::size_t>* wanted) {
+  pg::ContextResource memory(CurrentMemoryContext, pg::MemoryKind::fill);
+  CacheFiller(index_, old, wanted, space_, memory).run(store_, heap_, index_, snapshot_);
+  return PendingCache::find(index_, space_);
 }
 
 }  // namespace longbow::am

@@ -52,16 +52,23 @@ class PauseClock {
   instr_time start_;
 };
 
+class OldEntries;
+class PendingCache;
+
 // What a search needs to meet the pending rows.
 class ScanPending final : public tree::PendingSource {
  public:
-  // Gaps in the delta are filled from `heap` under the snapshot, if there is one.
+  // Gaps in the delta are filled from `heap` under the snapshot, if there is one; without a delta, or room in it, the session's own
+  // cache is.
   ScanPending(Relation index, Relation heap, Snapshot snapshot, tree::PageStore& store, const tree::Space& space,
               std::pmr::memory_resource& memory)
       : index_(index), heap_(heap), snapshot_(snapshot), store_(store), space_(space), memory_(memory) {}
   void visit(tree::PendingVisitor& visitor) override;
 
  private:
+  // Reads what the session's own cache lacks of these entries, all if `wanted` is null.
+  const PendingCache* fill_cache(const OldEntries& old, const std::pmr::vector<std::size_t>* wanted);
+
   Relation index_, heap_;
   Snapshot snapshot_;
   tree::PageStore& store_;

@@ -6,19 +6,25 @@
 
 #include "pg/side_wal.hpp"
 
+extern "C" {
+#include "access/xlog.h"
+}
+
 namespace longbow::am {
 
 namespace {
 constexpr std::size_t kReadBytes = 256 << 10;
+// A record is a quarter of the ring at most.
+constexpr std::size_t kMostRecord = pg::kSideWalRing / 4;
 }
 
 VectorFetch::VectorFetch(Relation heap, Relation index, const tree::Space& space, std::pmr::memory_resource& memory,
                          Snapshot snapshot)
     : has_heap_(heap != nullptr), space_(space), buffer_(&memory), scratch_(&memory), ids_(&memory), vectors_(&memory) {
-  if (wal::Log* log = pg::call([] { return pg::side_wal(); }); log != nullptr) {
-    buffer_.resize(kReadBytes);
-    log_ = new (log_memory_) wal::Reader(pg::kSideWalDirectory, log->shared().system_identifier(), buffer_);
-  }
+  // Without shared memory there may be segments of an earlier start, to which nobody writes.
+  pg::call([] { return pg::side_wal(); });
+  buffer_.resize(kReadBytes);
+  log_ = new (log_memory_) wal::Reader(pg::kSideWalDirectory, pg::call([] { return GetSystemIdentifier(); }), buffer_);
   if (!has_heap_) return;
   pg::call([&] {
     reader_.open(heap, index, snapshot);
@@ -51,7 +57,7 @@ bool VectorFetch::open_record(std::uint64_t position) {
   const std::uint64_t incarnation = space_.meta.incarnation;
   wal::Record record{};
   wal::Log* log = pg::side_wal();
-  if (position >= log->durable_position()) {
+  if (log != nullptr && position >= log->durable_position()) {
     // Still in the ring, or on its way to disk.
     scratch_.resize(log->shared().max_record());
     const std::size_t bytes = log->read_ring(position, scratch_);
@@ -59,7 +65,7 @@ bool VectorFetch::open_record(std::uint64_t position) {
   } else {
     if (wal::segment_of(position) == missing_segment_) return false;
     wal::ReadStatus status = log_->read(position, incarnation, record);
-    if (status == wal::ReadStatus::too_small && log_->needed() <= log->shared().max_record()) {
+    if (status == wal::ReadStatus::too_small && log_->needed() <= kMostRecord) {
       buffer_.resize(log_->needed());
       log_->set_buffer(buffer_);
       status = log_->read(position, incarnation, record);

@@ -3,7 +3,8 @@
 // once. A worker merges round by round and ends when nothing is left to do.
 //
 // Between rounds a worker holds no lock and no snapshot, and it goes as soon as anybody wants the database for itself: then
-// its try for the database's lock is refused. It never waits for a relation's lock either.
+// its try for the database's lock is refused. It never waits for a relation's lock either. There it also sleeps for what the
+// round has cost, by autovacuum's settings.
 #include "am/worker.hpp"
 
 #include <algorithm>
@@ -283,6 +284,7 @@ void launch() {
 struct Worker {
   Oid database;
   std::size_t round_rows;
+  int cost;  // of the last round
 };
 
 // Takes the lock that keeps the database from being dropped, renamed or copied, unless somebody does that.
@@ -314,6 +316,7 @@ bool is_ours(Relation index) {
 // One round over an index, if it is due, in a transaction of its own. Returns whether it may be worth another one.
 bool one_round(Worker* w, Oid index_oid) {
   bool more = false;
+  w->cost = 0;
   StartTransactionCommand();
   PushActiveSnapshot(GetTransactionSnapshot());
   Relation heap, index;
@@ -323,6 +326,7 @@ bool one_round(Worker* w, Oid index_oid) {
       if (entry != nullptr && is_due(*entry)) {
         const TimestampTz start = GetCurrentTimestamp();
         const MergeRound round = merge_round(heap, index, false, w->round_rows);
+        w->cost = round.cost;
         const long took = TimestampDifferenceMilliseconds(start, GetCurrentTimestamp());
         if (took > kRound_ms) w->round_rows = std::max<std::size_t>(256, w->round_rows / 2);
         if (took < kRound_ms / 3) w->round_rows *= 2;
@@ -336,6 +340,14 @@ bool one_round(Worker* w, Oid index_oid) {
   CommitTransactionCommand();
   pgstat_report_stat(true);
   return more;
+}
+
+// Whether somebody wants the database for himself.
+bool is_wanted(Oid database) {
+  StartTransactionCommand();
+  const bool wanted = !try_database(database);
+  CommitTransactionCommand();
+  return wanted;
 }
 
 // Indexes of this database that use us.
@@ -363,17 +375,19 @@ List* list_indexes() {
 }
 
 void work(Oid database) {
-  Worker w{database, 4096};
+  Worker w{database, 4096, 0};
   pg::settle(pg::Phase::worker);
   List* indexes = list_indexes();
   ListCell* cell;
   foreach (cell, indexes) {
-    while (one_round(&w, lfirst_oid(cell))) {
+    for (bool more = true; more;) {
+      more = one_round(&w, lfirst_oid(cell));
       CHECK_FOR_INTERRUPTS();
       if (ConfigReloadPending) {
         ConfigReloadPending = false;
         ProcessConfigFile(PGC_SIGHUP);
       }
+      pay(w.cost, worker_pace, true, is_wanted, database);
     }
   }
   StartTransactionCommand();

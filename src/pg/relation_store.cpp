@@ -6,6 +6,7 @@
 #include "pg/activity.hpp"
 #include "pg/boundary.hpp"
 #include "pg/compat.hpp"
+#include "pg/delta.hpp"
 #include "pg/page_hole.hpp"
 
 extern "C" {
@@ -213,18 +214,22 @@ void RelationStore::abandon_change() noexcept { record_.abandon(); }
 bool RelationStore::lock(tree::IndexLock which, bool wait) {
   return call([&] {
     ItemPointerData tag = lock_tag(which);
-    if (!wait) return lb_conditional_lock_tuple(index_, &tag, ExclusiveLock);
-    if (lb_conditional_lock_tuple(index_, &tag, ExclusiveLock)) return true;
-    note_wait(which == tree::IndexLock::structure ? Wait::structure_lock : Wait::merge_lock);
-    LockTuple(index_, &tag, ExclusiveLock);
-    note_wait(Wait::none);
-    return true;
+    bool locked = lb_conditional_lock_tuple(index_, &tag, ExclusiveLock);
+    if (!locked && wait) {
+      note_wait(which == tree::IndexLock::structure ? Wait::structure_lock : Wait::merge_lock);
+      LockTuple(index_, &tag, ExclusiveLock);
+      note_wait(Wait::none);
+      locked = true;
+    }
+    if (locked && which == tree::IndexLock::structure) structure_locked_ = true;
+    return locked;
   });
 }
 
 void RelationStore::unlock(tree::IndexLock which) noexcept {
   ItemPointerData tag = lock_tag(which);
   UnlockTuple(index_, &tag, ExclusiveLock);
+  if (which == tree::IndexLock::structure) structure_locked_ = false;
 }
 
 std::uint64_t RelationStore::free_stamp() { return U64FromFullTransactionId(ReadNextFullTransactionId()); }
@@ -239,12 +244,15 @@ void RelationStore::offer_free(BlockId block) {
   call([&] {
     RecordFreeIndexPage(index_, block);
     // VACUUM brings the whole map up to date when it is done; what a split gives back is to be found before.
-    if (pace_ == Pace::query && mode_ == Mode::normal) FreeSpaceMapVacuumRange(index_, block, block + 1);
+    if (pace_ != Pace::vacuum && mode_ == Mode::normal) FreeSpaceMapVacuumRange(index_, block, block + 1);
   });
 }
 
 void RelationStore::tick() {
-  if (pace_ == Pace::vacuum) {
+  // Whoever holds a latch or a lightweight lock holds off interrupts.
+  const bool may_delay =
+      pace_ == Pace::merge && InterruptHoldoffCount == 0 && !structure_locked_ && !(have_shared_memory() && delta_half_full());
+  if (pace_ == Pace::vacuum || may_delay) {
     call([&] { lb_vacuum_delay_point(); });
   } else if (INTERRUPTS_PENDING_CONDITION()) {
     call([&] { CHECK_FOR_INTERRUPTS(); });

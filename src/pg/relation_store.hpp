@@ -20,7 +20,9 @@ class RelationStore final : public tree::PageStore {
     normal,  // each change is a generic WAL record
     bulk,    // a new relation: pages are changed in place, and logged all at once at the end
   };
-  enum class Pace : uint8 { query, vacuum };  // what tick() obeys
+  // What tick() obeys: interrupts; VACUUM's cost-based delay too; that, but only where nothing is latched, the structure
+  // lock is not held and the delta is not half full.
+  enum class Pace : uint8 { query, vacuum, merge };
 
   explicit RelationStore(Relation index, Mode mode = Mode::normal, Pace pace = Pace::query,
                          BufferAccessStrategy strategy = nullptr)
@@ -75,6 +77,7 @@ class RelationStore final : public tree::PageStore {
   int local_free_count_ = 0;
   tree::BlockId held_[kMostHeld] = {};  // latched by this store
   int held_count_ = 0;
+  bool structure_locked_ = false;  // by this store
 };
 
 }  // namespace longbow::pg
