@@ -57,12 +57,13 @@ for my $name ('patient', 'feedback')
 	$standby{$name} = $node;
 }
 
+# Nobody waits for another's rows: two that took them in other orders would deadlock.
 my $work = start_work($primary, {
 	insert => "INSERT INTO t SELECT nextval('n'), '', point(currval('n')) FROM generate_series(1, 25);\n\\sleep 4 ms",
 	undone => "BEGIN;\nINSERT INTO t SELECT nextval('n'), '', point(-currval('n')) FROM generate_series(1, 10);\nROLLBACK;\n\\sleep 15 ms",
-	moved => "UPDATE t SET v = point(id + (random() * 1000)::int * 1000000) WHERE id IN (SELECT id FROM t WHERE id > (random() * 8000)::int ORDER BY id LIMIT 10);\n\\sleep 10 ms",
-	hot => "UPDATE t SET note = 'x' WHERE id > (SELECT max(id) - 50 FROM t);\n\\sleep 20 ms",
-	gone => "DELETE FROM t WHERE id % 23 = (random() * 22)::int;\nVACUUM (TRUNCATE off) t;\n\\sleep 40 ms" });
+	moved => "UPDATE t SET v = point(id + (random() * 1000)::int * 1000000) WHERE id IN (SELECT id FROM t WHERE id > (random() * 8000)::int ORDER BY id LIMIT 10 FOR UPDATE SKIP LOCKED);\n\\sleep 10 ms",
+	hot => "UPDATE t SET note = 'x' WHERE id IN (SELECT id FROM t ORDER BY id DESC LIMIT 50 FOR NO KEY UPDATE SKIP LOCKED);\n\\sleep 20 ms",
+	gone => "DELETE FROM t WHERE id IN (SELECT id FROM t WHERE id % 23 = (random() * 22)::int FOR UPDATE SKIP LOCKED);\nVACUUM (TRUNCATE off) t;\n\\sleep 40 ms" });
 
 # Ten queries a snapshot, so that the standby goes on in between.
 sub score_of
