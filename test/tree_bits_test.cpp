@@ -136,8 +136,7 @@ TEST(TreeBits, CalibrationCountsExactly) {
     SilentWatch watch;
     base::Alone alone(index.memory);
     const tree::Calibration c = tree::calibrate(index.store, index.space, 200, alone, watch, index.memory);
-    // Picked among the 750 that are held out, some twice.
-    EXPECT_GE(c.queries, 160U);
+    EXPECT_GE(c.queries, 190U);
     EXPECT_EQ(c.rows, 3000U);
     const tree::CalibrationPoint last = c.curve[1][c.points[1] - 1];
     EXPECT_GE(last.recall, 0.99F);

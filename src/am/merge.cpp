@@ -111,7 +111,7 @@ MergeRound merge_round(Relation heap, Relation index, bool wait, std::size_t mos
     const tree::Space* space = load_space(index, store, context);
     if (space->dims() == 0 || space->meta.pending_head == tree::kNoBlock) return pg::end_activity(before);
     VectorFetch vectors(heap, index, *space, memory);
-    round.result = tree::merge_pending(store, *space, vectors, std::min(most, round_rows(tree::read_meta(store))), memory);
+    round.result = tree::merge_pending(store, *space, vectors, std::min(most, round_rows(space->meta)), memory);
     vectors.close();
     pg::Delta delta = pg::Delta::of(index, *space, false);
     if (delta) drop_merged(delta, store, round.result.from, oldest_position(store));

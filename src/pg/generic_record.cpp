@@ -5,6 +5,7 @@
 #include "pg/generic_record.hpp"
 
 #include "longbow/base/byte_delta.hpp"
+#include "longbow/base/error.hpp"
 #include "pg/page_hole.hpp"
 
 extern "C" {
@@ -32,12 +33,12 @@ struct Work {
 };
 Work* work;
 
-std::uint8_t* image_of(int i) { return reinterpret_cast<std::uint8_t*>(work->image[i].data); }
+std::uint8_t* page_of(Buffer buffer) { return reinterpret_cast<std::uint8_t*>(BufferGetPage(buffer)); }
 
-std::size_t delta_of(Buffer buffer, int i) {
-  const auto* from = reinterpret_cast<const std::uint8_t*>(BufferGetPage(buffer));
+// Writes what turns the buffer's page into its copy to work->delta[i]; returns how many bytes that took.
+std::size_t write_page_delta(Buffer buffer, const std::uint8_t* to, int i) {
+  const std::uint8_t* from = page_of(buffer);
   const auto* before = reinterpret_cast<const PageHeaderData*>(from);
-  const std::uint8_t* to = image_of(i);
   const auto* after = reinterpret_cast<const PageHeaderData*>(to);
   // What the buffer holds in its own hole does not count: replay has zeros there.
   std::size_t used = base::write_delta(from, to, 0, before->pd_lower, after->pd_lower, work->delta[i]);
@@ -48,35 +49,52 @@ std::size_t delta_of(Buffer buffer, int i) {
 
 }  // namespace
 
-void GenericRecord::begin() {
+void GenericRecord::begin(bool in_place) {
   count_ = 0;
-  if (work == nullptr) work = static_cast<Work*>(MemoryContextAlloc(TopMemoryContext, sizeof(Work)));
+  in_place_ = in_place;
+  if (!in_place && work == nullptr) work = static_cast<Work*>(MemoryContextAlloc(TopMemoryContext, sizeof(Work)));
+}
+
+std::uint8_t* GenericRecord::image(int i) const {
+  return in_place_ ? page_of(pages_[i].buffer) : reinterpret_cast<std::uint8_t*>(work->image[i].data);
 }
 
 std::uint8_t* GenericRecord::edit(Buffer buffer, bool fresh) {
-  std::uint8_t* image = image_of(count_);
-  if (fresh)
-    PageInit(reinterpret_cast<Page>(image), BLCKSZ, sizeof(tree::Trailer));
-  else
-    memcpy(image, BufferGetPage(buffer), BLCKSZ);
+  for (int i = 0; i < count_; i++)
+    if (pages_[i].buffer == buffer) return image(i);
+  if (count_ == static_cast<int>(tree::kMaxChangePages)) throw base::Error(base::Errc::internal, "a change covers too many pages");
   pages_[count_++] = {buffer, fresh};
-  return image;
+  std::uint8_t* copy = image(count_ - 1);
+  if (fresh)
+    PageInit(reinterpret_cast<Page>(copy), BLCKSZ, sizeof(tree::Trailer));
+  else if (!in_place_)
+    memcpy(copy, page_of(buffer), BLCKSZ);
+  return copy;
+}
+
+void GenericRecord::finish_in_place() {
+  for (int i = 0; i < count_; i++) {
+    mark_hole(image(i));
+    MarkBufferDirty(pages_[i].buffer);
+  }
+  count_ = 0;
 }
 
 // mark_hole() has seen that the copy's hole is zero.
 void GenericRecord::put(int i) const {
-  memcpy(BufferGetPage(pages_[i].buffer), image_of(i), BLCKSZ);
+  memcpy(page_of(pages_[i].buffer), image(i), BLCKSZ);
   MarkBufferDirty(pages_[i].buffer);
 }
 
 void GenericRecord::finish(Relation index) {
+  if (in_place_) return finish_in_place();
   const bool logged = RelationNeedsWAL(index);
-  for (int i = 0; i < count_; i++) mark_hole(image_of(i));
+  for (int i = 0; i < count_; i++) mark_hole(image(i));
   if (logged) XLogBeginInsert();
   START_CRIT_SECTION();
   for (int i = 0; i < count_; i++) {
     const Entry& page = pages_[i];
-    const std::size_t bytes = logged && !page.fresh ? delta_of(page.buffer, i) : 0;
+    const std::size_t bytes = logged && !page.fresh ? write_page_delta(page.buffer, image(i), i) : 0;
     put(i);
     if (!logged) continue;
     XLogRegisterBuffer(static_cast<uint8>(i), page.buffer, REGBUF_STANDARD | (page.fresh ? REGBUF_FORCE_IMAGE : 0));

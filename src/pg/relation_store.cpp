@@ -7,7 +7,6 @@
 #include "pg/boundary.hpp"
 #include "pg/compat.hpp"
 #include "pg/delta.hpp"
-#include "pg/page_hole.hpp"
 
 extern "C" {
 #include "access/transam.h"
@@ -174,39 +173,13 @@ void RelationStore::prefetch(BlockId block, std::size_t from, std::size_t bytes)
 }
 
 void RelationStore::begin_change() {
-  edits_ = 0;
-  if (mode_ == Mode::normal) call([&] { record_.begin(); });
+  call([&] { record_.begin(mode_ == Mode::bulk); });
 }
 
-std::uint8_t* RelationStore::edit(const PageHandle& handle, bool fresh) {
-  const Buffer buffer = buffer_of(handle);
-  for (int i = 0; i < edits_; ++i)
-    if (edited_[i] == buffer) return images_[i];
-  if (edits_ == static_cast<int>(tree::kMaxChangePages))
-    throw base::Error(base::Errc::internal, "a change covers too many pages");
-  std::uint8_t* image;
-  if (mode_ == Mode::bulk) {
-    image = reinterpret_cast<std::uint8_t*>(BufferGetPage(buffer));
-    if (fresh) PageInit(BufferGetPage(buffer), BLCKSZ, sizeof(tree::Trailer));
-  } else {
-    image = record_.edit(buffer, fresh);
-  }
-  edited_[edits_] = buffer;
-  images_[edits_++] = image;
-  return image;
-}
+std::uint8_t* RelationStore::edit(const PageHandle& handle, bool fresh) { return record_.edit(buffer_of(handle), fresh); }
 
 void RelationStore::commit_change() {
-  call([&] {
-    if (mode_ == Mode::normal) {
-      record_.finish(index_);
-      return;
-    }
-    for (int i = 0; i < edits_; ++i) {
-      mark_hole(images_[i]);
-      MarkBufferDirty(edited_[i]);
-    }
-  });
+  call([&] { record_.finish(index_); });
 }
 
 void RelationStore::abandon_change() noexcept { record_.abandon(); }

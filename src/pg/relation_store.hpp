@@ -70,9 +70,6 @@ class RelationStore final : public tree::PageStore {
   BufferHints* hints_ = nullptr;
   tree::BlockId known_blocks_ = 0;
   GenericRecord record_;
-  std::uint8_t* images_[tree::kMaxChangePages] = {};
-  Buffer edited_[tree::kMaxChangePages] = {};
-  int edits_ = 0;
   tree::BlockId local_free_[kLocalFree] = {};  // freed by this store: reused before the map is asked
   int local_free_count_ = 0;
   tree::BlockId held_[kMostHeld] = {};  // latched by this store

@@ -98,6 +98,7 @@ class Calibrator {
         spread_(crew, crew.members()),
         mean_(space.dims(), &memory),
         query_(space.has_bits() ? space.dims() : 0, &memory),
+        set_(&memory),
         truth_(&memory),
         bars_(&memory),
         rows_(memory) {}
@@ -175,9 +176,9 @@ class Calibrator {
           if (total < kLeastHeldOut || held_out(rows_.rows[i])) usable.push_back(i);
       std::size_t next = 0;
       for (; at < picks.size() && picks[at] < ends[l]; ++at) {
-        // The leaf's rows that may be picked stand for all of them.
-        const std::size_t which = (picks[at] - start) * usable.size() / (ends[l] - start);
-        if (which < next || which >= usable.size()) continue;
+        // The leaf's rows that may be picked stand for all of them; one that is taken, for the next.
+        const std::size_t which = std::max(next, (picks[at] - start) * usable.size() / (ends[l] - start));
+        if (which >= usable.size()) continue;
         next = which + 1;
         const std::uint32_t i = usable[which];
         ids_[count] = rows_.rows[i];
@@ -197,6 +198,8 @@ class Calibrator {
     const std::size_t m = count_;
     truth_.reserve(m);
     for (std::size_t q = 0; q < m; ++q) truth_.emplace_back(memory_);
+    if (space_.has_bits())
+      for (std::size_t q = 0; q < m; ++q) set_.push_back(static_cast<std::uint32_t>(quant::count_bits(cells_of(q), n)));
     std::pmr::vector<float> packed(space_.has_bits() ? 0 : simd::packed_floats(m, n), &memory_);
     if (!space_.has_bits()) simd::pack_columns(queries_.data(), m, n, packed.data());
     std::pmr::vector<float> dots(&memory_), above(m, &memory_);
@@ -255,14 +258,12 @@ class Calibrator {
     const Geometry& g = space_.leaf;
     const Form form = leaf_form(space_);
     for (std::size_t q = 0; q < count_; ++q) {
-      const std::uint8_t* cells = cells_of(q);
-      const auto set = static_cast<std::uint32_t>(quant::count_bits(cells, g.dims));
       for (std::size_t b = 0; b < rows_.factors.size(); ++b) {
         alignas(64) std::int32_t both[16] = {};
         alignas(64) float distance[16];
         const BitFactors& f = rows_.factors[b];
-        k.block_both(rows_.blocks.data() + b * g.groups * simd::kGroupBytes, g.groups, cells, both);
-        std::uint32_t mask = score_bits(form, set, f.set, both, bars_[q], distance);
+        k.block_both(rows_.blocks.data() + b * g.groups * simd::kGroupBytes, g.groups, cells_of(q), both);
+        std::uint32_t mask = score_bits(form, set_[q], f.set, both, bars_[q], distance);
         const std::size_t end = std::min<std::size_t>(16, rows_.head.head.rows - b * 16);
         for (mask &= (1U << end) - 1; mask != 0; mask &= mask - 1) {
           const auto i = static_cast<std::size_t>(__builtin_ctz(mask));
@@ -452,6 +453,7 @@ class Calibrator {
   base::Shared<Found> found_;
   base::Shared<Spread> spread_;  // by each member
   std::pmr::vector<float> mean_, query_;
+  std::pmr::vector<std::uint32_t> set_;  // of queries that are bits: how many are set
   std::pmr::vector<Truth> truth_;  // by what this member has read
   std::pmr::vector<float> bars_;   // of truth_, side by side
   LeafRows rows_;

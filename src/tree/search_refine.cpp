@@ -2,40 +2,25 @@
 #include "search_state.hpp"
 
 #include <algorithm>
+#include <span>
 
 namespace longbow::tree {
 
-// Makes the best `count` rows of the pool ready, in the order of their distances, which bits tell exactly.
+// Makes the pool's first `count` rows ready with their distances, which bits tell exactly.
 void Search::State::place_bits(std::size_t count) {
-  count = std::min(count, pool.size());
-  const auto split = pool.begin() + static_cast<std::ptrdiff_t>(count);
-  if (count < pool.size())
-    std::nth_element(pool.begin(), split, pool.end(),
-                     [](const Candidate& a, const Candidate& b) { return a.estimate < b.estimate; });
-  ready.clear();
-  given = 0;
   const std::uint32_t set = query.block().set;
   const bool jaccard = leaf_form(space) == Form::jaccard;
-  for (auto it = pool.begin(); it != split; ++it) {
-    const double distance = jaccard ? quant::jaccard_of(it->visit, set, it->slot) : quant::hamming_of(it->visit, set, it->slot);
-    ready.push_back({{it->row, false, distance}, it->estimate});
+  for (const Candidate& c : std::span(pool).first(count)) {
+    const double distance = jaccard ? quant::jaccard_of(c.visit, set, c.slot) : quant::hamming_of(c.visit, set, c.slot);
+    ready.push_back({{c.row, false, distance}, c.estimate});
   }
-  pool.erase(pool.begin(), split);
-  std::sort(ready.begin(), ready.end(), [](const Ready& a, const Ready& b) { return a.hit.bound < b.hit.bound; });
 }
 
-// Refines the best `count` rows of the pool and makes them ready, in the order of their bounds.
-void Search::State::refine_into_ready(std::size_t count) {
-  if (space.has_bits()) return place_bits(count);
+// The same by their refine codes.
+void Search::State::refine(std::size_t count) {
   const Geometry& g = space.leaf;
-  count = std::min(count, pool.size());
   const auto split = pool.begin() + static_cast<std::ptrdiff_t>(count);
-  if (count < pool.size())
-    std::nth_element(pool.begin(), split, pool.end(),
-                     [](const Candidate& a, const Candidate& b) { return a.estimate < b.estimate; });
   std::sort(pool.begin(), split, [](const Candidate& a, const Candidate& b) { return a.refine_block < b.refine_block; });
-  ready.clear();
-  given = 0;
   for (auto it = pool.begin(); it != split; ++it)
     if (g.refine_span == 1 && it->refine_block != kNoBlock)
       store.prefetch(it->refine_block, place_of_refine(g, it->slot).offset, g.refine_bytes);
@@ -71,6 +56,21 @@ void Search::State::refine_into_ready(std::size_t count) {
   }
   page.reset();
   counters.rows_refined += count;
+}
+
+// Takes the best `count` rows out of the pool and makes them ready, in the order of their bounds.
+void Search::State::refine_into_ready(std::size_t count) {
+  count = std::min(count, pool.size());
+  const auto split = pool.begin() + static_cast<std::ptrdiff_t>(count);
+  if (count < pool.size())
+    std::nth_element(pool.begin(), split, pool.end(),
+                     [](const Candidate& a, const Candidate& b) { return a.estimate < b.estimate; });
+  ready.clear();
+  given = 0;
+  if (space.has_bits())
+    place_bits(count);
+  else
+    refine(count);
   pool.erase(pool.begin(), split);
   std::sort(ready.begin(), ready.end(), [](const Ready& a, const Ready& b) { return a.hit.bound < b.hit.bound; });
 }

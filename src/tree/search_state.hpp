@@ -107,6 +107,7 @@ struct Search::State {
   void take_best(std::size_t count, std::size_t wanted);
   void refine_into_ready(std::size_t count);
   void place_bits(std::size_t count);
+  void refine(std::size_t count);
   void measure_ready(std::size_t most);
   void hold_back(std::size_t most);
   bool run_wave();

@@ -86,9 +86,9 @@ class Trainer {
   void choose(std::size_t kept, std::size_t used) {
     crew_.lead([&] {
       base::SplitMix64 random(meta_.rotation_seed);
+      const std::size_t cells = raw_cells(meta_);
       for (std::size_t i = 0; i < used && used < kept; ++i) {
         const std::size_t j = i + random.below(kept - i);
-        const std::size_t cells = raw_cells(meta_);
         if (j != i) std::swap_ranges(sample_ + i * cells, sample_ + (i + 1) * cells, sample_ + j * cells);
       }
     });
