@@ -127,15 +127,13 @@ namespace {
 // own cache has them. False if the entry is another index's by now. finish() is called while blocks are still as they were.
 bool visit_delta(pg::Delta& delta, std::uint64_t from, std::uint64_t covered, const OldEntries& old, const PendingCache* cache,
                  const tree::DeltaLayout& layout, tree::PendingVisitor& visitor) {
-  std::size_t at = 0;  // old entries met so far
-  CachedRows others(cache, layout, visitor);
+  std::uint64_t next = old.first_block();  // first ordinal of the block of the list that comes next
   const auto others_below = [&](std::uint64_t ordinal) {
-    for (; at < old.found.size() && old.ordinal[at] < ordinal; ++at) others.show(old.ordinal[at], old.row(at));
+    for (; next < std::min(ordinal, old.end()); next += tree::kDeltaRows) show_cached(cache, old, layout, next, 0xFFFF, visitor);
   };
   const pg::SharedLock lock(delta.chunks_lock(), LW_SHARED);
-  // Another entry for the same file may have taken the place of the one that was looked at.
-  if (!delta.still_ours() || (delta.entry().covered != 0 ? delta.entry().covered.load() : ~std::uint64_t{0}) != covered)
-    return false;
+  // Another entry for the same file, which covers less, may have taken the place of the one that was looked at.
+  if (!delta.still_ours() || delta.covered() > covered) return false;
   delta.for_each_block(from, ~std::uint64_t{0}, [&](tree::DeltaBlock block, std::uint64_t first) {
     const auto& f = *reinterpret_cast<const tree::RowIds*>(block.codes + layout.ids);
     std::uint32_t mask = 0;
@@ -148,24 +146,17 @@ bool visit_delta(pg::Delta& delta, std::uint64_t from, std::uint64_t covered, co
       if (mask != 0) visitor.block(block, mask);
       return;
     }
-    for (std::uint32_t lane = 0; lane < tree::kDeltaRows; ++lane) {
-      const std::uint64_t ordinal = first + lane;
-      const tree::RowId row = slot_row(f, lane);
-      if (ordinal >= covered) {
-        mask |= row.offset != 0 && row.offset != tree::kDeltaStale && ordinal >= from ? 1U << lane : 0U;
-        continue;
-      }
-      if (at >= old.found.size() || old.ordinal[at] != ordinal) continue;
-      if (row == old.row(at))
-        mask |= 1U << lane;
-      else if (row.offset != tree::kDeltaStale)
-        others.show(ordinal, old.row(at));
-      ++at;
+    const SlotMatch m = old.match(first, &f);
+    mask = m.there;
+    if (m.missing != 0) show_cached(cache, old, layout, first, m.missing, visitor);
+    next = first + tree::kDeltaRows;
+    for (std::uint64_t ordinal = std::max({first, covered, from}); ordinal < first + tree::kDeltaRows; ++ordinal) {
+      const std::uint16_t offset = slot_row(f, ordinal - first).offset;
+      mask |= offset != 0 && offset != tree::kDeltaStale ? 1U << (ordinal - first) : 0U;
     }
     if (mask != 0) visitor.block(block, mask);
   });
   others_below(~std::uint64_t{0});
-  others.finish();
   visitor.finish();
   return true;
 }
@@ -180,30 +171,29 @@ void ScanPending::visit(tree::PendingVisitor& visitor) {
   pg::Delta delta = pg::Delta::of(index_, space_, heap_ != nullptr);
   // On a standby nobody else sees that the list's head has moved.
   if (delta && delta.entry().from < from && RecoveryInProgress()) drop_merged(delta, store_, from, delta.entry().log_floor);
-  std::uint64_t covered = delta ? delta.entry().covered.load() : 0;
-  if (covered == 0) covered = ~std::uint64_t{0};
+  const std::uint64_t covered = delta ? delta.covered() : ~std::uint64_t{0};
   OldEntries old(covered, memory_);
-  if (covered > from) tree::read_pending(store_, from, old);
+  if (covered > from) old.read(store_, from);
   const PendingCache* cache = nullptr;
-  if (delta && heap_ != nullptr && !old.found.empty()) {
+  if (delta && heap_ != nullptr && !old.empty()) {
     pg::ContextResource fill_memory(CurrentMemoryContext, pg::MemoryKind::fill);
     DeltaFiller filler(delta, old, space_, fill_memory);
     filler.run(store_, heap_, index_, snapshot_);
     if (!filler.left().empty()) cache = fill_cache(old, &filler.left());
+    if (filler.had_all() && !RecoveryInProgress()) cover_list(delta, store_, space_);
   }
   if (delta && visit_delta(delta, from, covered, old, cache, tree::delta_layout(space_), visitor)) return;
   // Without a delta, or with one that was forgotten meanwhile, the list says it all.
   OldEntries all(~std::uint64_t{0}, memory_);
-  tree::read_pending(store_, from, all);
-  cache = heap_ != nullptr && !all.found.empty() ? fill_cache(all, nullptr) : nullptr;
+  all.read(store_, from);
+  cache = heap_ != nullptr && !all.empty() ? fill_cache(all, nullptr) : nullptr;
   const tree::DeltaLayout layout = tree::delta_layout(space_);
-  CachedRows rows(cache, layout, visitor);
-  for (std::size_t i = 0; i < all.found.size(); ++i) rows.show(all.ordinal[i], all.row(i));
-  rows.finish();
+  for (std::uint64_t block = all.first_block(); block < all.end(); block += tree::kDeltaRows)
+    show_cached(cache, all, layout, block, 0xFFFF, visitor);
   visitor.finish();
 }
 
-const PendingCache* ScanPending::fill_cache(const OldEntries& old, const std::pmr::vector<std::size_t>* wanted) {
+const PendingCache* ScanPending::fill_cache(const OldEntries& old, const std::pmr::vector<std::uint64_t>* wanted) {
   pg::ContextResource memory(CurrentMemoryContext, pg::MemoryKind::fill);
   CacheFiller(index_, old, wanted, space_, memory).run(store_, heap_, index_, snapshot_);
   return PendingCache::find(index_, space_);

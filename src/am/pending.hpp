@@ -67,7 +67,7 @@ class ScanPending final : public tree::PendingSource {
 
  private:
   // Reads what the session's own cache lacks of these entries, all if `wanted` is null.
-  const PendingCache* fill_cache(const OldEntries& old, const std::pmr::vector<std::size_t>* wanted);
+  const PendingCache* fill_cache(const OldEntries& old, const std::pmr::vector<std::uint64_t>* wanted);
 
   Relation index_, heap_;
   Snapshot snapshot_;

@@ -164,21 +164,30 @@ bool PendingCache::reserve(std::uint64_t ordinal) {
 
 // -- filling
 
+namespace {
+
+// What a cache, if there is one, has of a block's entries; also where.
+SlotMatch match_cached(const PendingCache* cache, const OldEntries& old, const tree::DeltaLayout& layout, std::uint64_t block,
+                       tree::DeltaBlock* codes = nullptr) {
+  std::size_t lane = 0;
+  const tree::DeltaBlock there = cache != nullptr ? cache->block_of(block, lane) : tree::DeltaBlock{nullptr, nullptr};
+  if (codes != nullptr) *codes = there;
+  return old.match(block, there.codes != nullptr ? reinterpret_cast<const tree::RowIds*>(there.codes + layout.ids) : nullptr);
+}
+
+}  // namespace
+
 void CacheFiller::list_missing() {
   const PendingCache* cache = PendingCache::of(index_, space_);
-  const auto look = [&](std::size_t i) {
-    std::size_t lane = 0;
-    const tree::DeltaBlock block = cache->block_of(old_.ordinal[i], lane);
-    if (block.codes != nullptr) {
-      const tree::RowId row = slot_row(*reinterpret_cast<const tree::RowIds*>(block.codes + layout_.ids), lane);
-      if (row.offset == tree::kDeltaStale || row == old_.row(i)) return;
-    }
-    todo_.push_back(i);
-  };
-  if (wanted_ != nullptr)
-    for (const std::size_t i : *wanted_) look(i);
-  else
-    for (std::size_t i = 0; i < old_.found.size(); ++i) look(i);
+  if (wanted_ == nullptr) {
+    for (std::uint64_t block = old_.first_block(); block < old_.end(); block += tree::kDeltaRows)
+      add_missing(block, match_cached(cache, old_, layout_, block).missing);
+    return;
+  }
+  for (const std::uint64_t ordinal : *wanted_) {
+    const std::uint64_t lane = ordinal % tree::kDeltaRows;
+    add_missing(ordinal - lane, match_cached(cache, old_, layout_, ordinal - lane).missing & 1U << lane);
+  }
 }
 
 // Of the entries that do not all fit, those that come first go in, and the others are not read.
@@ -186,7 +195,7 @@ bool CacheFiller::has_room(std::size_t from, std::size_t to) {
   PendingCache* cache = PendingCache::find(index_, space_);
   if (cache == nullptr) return false;
   for (std::size_t at = from; at < to; ++at)
-    if (!cache->reserve(old_.ordinal[todo_[at]])) {
+    if (!cache->reserve(todo_[at])) {
       todo_.resize(at);
       return at > from;
     }
@@ -199,31 +208,23 @@ bool CacheFiller::publish() {
   if (cache == nullptr) return false;
   std::size_t lane = 0;
   for (std::size_t i = 0; i < found_.size(); ++i)
-    if (const tree::DeltaBlock block = cache->block_of(old_.ordinal[found_[i]], lane); block.codes != nullptr)
+    if (const tree::DeltaBlock block = cache->block_of(found_[i], lane); block.codes != nullptr)
       tree::put_delta_row(layout_, block, lane, codes_[i]);
-  for (const std::size_t i : stale_)
-    if (const tree::DeltaBlock block = cache->block_of(old_.ordinal[i], lane); block.codes != nullptr)
+  for (const std::uint64_t ordinal : stale_)
+    if (const tree::DeltaBlock block = cache->block_of(ordinal, lane); block.codes != nullptr)
       tree::mark_delta_stale(layout_, block, lane);
   return true;
 }
 
 // -- showing
 
-void CachedRows::show(std::uint64_t ordinal, tree::RowId row) {
-  std::size_t lane = 0;
-  const tree::DeltaBlock block = cache_ != nullptr ? cache_->block_of(ordinal, lane) : tree::DeltaBlock{nullptr, nullptr};
-  if (block.codes == nullptr) return visitor_.bare(row);
-  const tree::RowId there = slot_row(*reinterpret_cast<const tree::RowIds*>(block.codes + layout_.ids), lane);
-  if (there.offset == tree::kDeltaStale) return;
-  if (there != row) return visitor_.bare(row);
-  if (block.codes != block_.codes) finish();
-  block_ = block;
-  mask_ |= 1U << lane;
-}
-
-void CachedRows::finish() {
-  if (mask_ != 0) visitor_.block(block_, mask_);
-  mask_ = 0;
+void show_cached(const PendingCache* cache, const OldEntries& old, const tree::DeltaLayout& layout, std::uint64_t block,
+                 std::uint32_t wanted, tree::PendingVisitor& visitor) {
+  tree::DeltaBlock codes{nullptr, nullptr};
+  const SlotMatch m = match_cached(cache, old, layout, block, &codes);
+  if ((m.there & wanted) != 0) visitor.block(codes, m.there & wanted);
+  for (std::uint32_t bare = m.missing & wanted; bare != 0; bare &= bare - 1)
+    visitor.bare(old.row(block + static_cast<std::uint64_t>(__builtin_ctz(bare))));
 }
 
 }  // namespace longbow::am

@@ -51,10 +51,10 @@ class PendingCache {
   bool suspect_ = false;   // something has happened to the index
 };
 
-// Fills the slots of a session's cache, for the entries `wanted`, or all if it is null.
+// Fills the slots of a session's cache, for the ordinals `wanted`, or all if it is null.
 class CacheFiller final : public Filler {
  public:
-  CacheFiller(Relation index, const OldEntries& old, const std::pmr::vector<std::size_t>* wanted, const tree::Space& space,
+  CacheFiller(Relation index, const OldEntries& old, const std::pmr::vector<std::uint64_t>* wanted, const tree::Space& space,
               std::pmr::memory_resource& memory)
       : Filler(old, space, memory), index_(index), wanted_(wanted) {}
 
@@ -64,24 +64,12 @@ class CacheFiller final : public Filler {
   bool publish() override;
 
   Relation index_;
-  const std::pmr::vector<std::size_t>* wanted_;
+  const std::pmr::vector<std::uint64_t>* wanted_;
 };
 
-// Shows a visitor entries of the list, one after another: with the codes that the session has, or bare.
-class CachedRows {
- public:
-  CachedRows(const PendingCache* cache, const tree::DeltaLayout& layout, tree::PendingVisitor& visitor)
-      : cache_(cache), layout_(layout), visitor_(visitor) {}
-  void show(std::uint64_t ordinal, tree::RowId row);
-  // After the last one.
-  void finish();
-
- private:
-  const PendingCache* cache_;
-  const tree::DeltaLayout& layout_;
-  tree::PendingVisitor& visitor_;
-  tree::DeltaBlock block_{nullptr, nullptr};  // whose rows of mask_ are still to be shown
-  std::uint32_t mask_ = 0;
-};
+// Shows a visitor a block's entries of the list, in the lanes of `wanted`: with the codes that the session has (cache: nullptr if none),
+// or bare.
+void show_cached(const PendingCache* cache, const OldEntries& old, const tree::DeltaLayout& layout, std::uint64_t block,
+                 std::uint32_t wanted, tree::PendingVisitor& visitor);
 
 }  // namespace longbow::am

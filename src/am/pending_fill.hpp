@@ -4,33 +4,13 @@
 // codes go is looked up anew for each batch.
 #pragma once
 
-#include <atomic>
 #include <vector>
 
+#include "am/pending_entries.hpp"
 #include "am/vector_fetch.hpp"
-#include "longbow/tree/pending.hpp"
 #include "pg/delta.hpp"
 
 namespace longbow::am {
-
-// Entries of the list below an ordinal, without the dead.
-class OldEntries final : public tree::PendingReader {
- public:
-  OldEntries(std::uint64_t end, std::pmr::memory_resource& memory) : found(&memory), ordinal(&memory), end_(end) {}
-  bool entries(std::uint64_t first, std::span<const tree::PendingEntry> some) override;
-  [[nodiscard]] tree::RowId row(std::size_t i) const noexcept { return {found[i].block, found[i].offset}; }
-
-  std::pmr::vector<tree::PendingEntry> found;
-  std::pmr::vector<std::uint64_t> ordinal;
-
- private:
-  std::uint64_t end_;
-};
-
-inline tree::RowId slot_row(const tree::RowIds& f, std::size_t lane) {
-  const auto offset = std::atomic_ref(const_cast<std::uint16_t&>(f.row_offset[lane])).load(std::memory_order_acquire);
-  return {f.row_block[lane], offset};
-}
 
 class Filler {
  public:
@@ -40,7 +20,7 @@ class Filler {
   void run(tree::PageStore& store, Relation heap, Relation index, Snapshot snapshot);
 
  protected:
-  // Puts into todo_ the numbers of entries without codes, in the order of their ordinals.
+  // Puts into todo_ the ordinals of entries without codes, in their order.
   virtual void list_missing() = 0;
   // Whether there is memory for the entries todo_[from, to): they are read then.
   virtual bool has_room(std::size_t from, std::size_t to) = 0;
@@ -51,10 +31,13 @@ class Filler {
   const tree::Space& space_;
   tree::DeltaLayout layout_;
   tree::DeltaEncoder codes_;  // of found_
-  std::pmr::vector<std::size_t> todo_, found_, stale_;
+  std::pmr::vector<std::uint64_t> todo_, found_, stale_;
+
+  // Puts the entries of a block, in the lanes of `mask`, into todo_.
+  void add_missing(std::uint64_t block, std::uint32_t mask);
 
  private:
-  void look_at(VectorFetch& vectors, std::size_t i);
+  void look_at(VectorFetch& vectors, std::uint64_t ordinal, const tree::PendingEntry& entry);
 
   std::pmr::memory_resource& memory_;
   std::pmr::vector<float> raw_, prepared_;
@@ -65,8 +48,10 @@ class DeltaFiller final : public Filler {
  public:
   DeltaFiller(pg::Delta& delta, const OldEntries& old, const tree::Space& space, std::pmr::memory_resource& memory)
       : Filler(old, space, memory), delta_(delta), left_(&memory) {}
-  // Entries that the delta has no memory for.
-  [[nodiscard]] const std::pmr::vector<std::size_t>& left() const noexcept { return left_; }
+  // Ordinals of entries that the delta has no memory for.
+  [[nodiscard]] const std::pmr::vector<std::uint64_t>& left() const noexcept { return left_; }
+  // Whether every entry had its slot before run() began.
+  [[nodiscard]] bool had_all() const noexcept { return todo_.empty(); }
 
  private:
   void list_missing() override;
@@ -74,7 +59,12 @@ class DeltaFiller final : public Filler {
   bool publish() override;
 
   pg::Delta& delta_;
-  std::pmr::vector<std::size_t> left_;
+  std::pmr::vector<std::uint64_t> left_;
 };
+
+// On a primary: compares the slots of entries below `covered` with the list, slot by slot, under the merge lock and `append`. If all that are pending
+// have theirs, the delta covers the whole list from now on, and searches read the list no more: VACUUM takes its dead rows out of the
+// delta too. Returns whether it does.
+bool cover_list(pg::Delta& delta, tree::PageStore& store, const tree::Space& space);
 
 }  // namespace longbow::am

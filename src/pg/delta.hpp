@@ -85,6 +85,11 @@ class Delta {
   [[nodiscard]] LWLock* append_lock() const noexcept;
   [[nodiscard]] LWLock* chunks_lock() const noexcept;
   [[nodiscard]] DeltaIndex& entry() const noexcept { return *entry_; }
+  // The ordinal from which on it is complete; beyond all others if there is none.
+  [[nodiscard]] std::uint64_t covered() const noexcept {
+    const std::uint64_t covered = entry_->covered.load();
+    return covered != 0 ? covered : ~std::uint64_t{0};
+  }
 
   // Whether reserve() would find memory for so many more rows, as of now.
   bool has_room(std::uint64_t count);

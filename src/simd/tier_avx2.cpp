@@ -157,7 +157,11 @@ using B = __m256i;
 constexpr std::size_t kBitBytes = 32;
 LB_OP B bits_zero() { return _mm256_setzero_si256(); }
 LB_OP B bits_load(const std::uint8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const B*>(p)); }
-LB_OP B bits_load_part(const std::uint8_t* p, std::size_t n) {
+// With enough before it, a vector that ends with the part, the rest masked out: where bits lie does not matter.
+LB_OP B bits_load_part(const std::uint8_t* p, std::size_t n, std::size_t before) {
+  static constexpr std::uint64_t kMask[8] = {0, 0, 0, 0, ~0ULL, ~0ULL, ~0ULL, ~0ULL};
+  if (before >= kBitBytes)
+    return _mm256_and_si256(bits_load(p + n - kBitBytes), bits_load(reinterpret_cast<const std::uint8_t*>(kMask) + n));
   alignas(32) std::uint8_t bytes[kBitBytes] = {};
   __builtin_memcpy(bytes, p, n);
   return _mm256_load_si256(reinterpret_cast<const B*>(bytes));
@@ -173,7 +177,9 @@ LB_OP B count_bytes(B v) {
   const B high = _mm256_shuffle_epi8(table, _mm256_and_si256(_mm256_srli_epi16(v, 4), nibble));
   return _mm256_add_epi8(low, high);
 }
-LB_OP B count(B v) { return _mm256_sad_epu8(count_bytes(v), _mm256_setzero_si256()); }
+LB_OP B tally(B v) { return count_bytes(v); }
+LB_OP B tally_add(B a, B b) { return _mm256_add_epi8(a, b); }
+LB_OP B counts(B v) { return _mm256_sad_epu8(v, _mm256_setzero_si256()); }
 LB_OP B counts_add(B a, B b) { return _mm256_add_epi64(a, b); }
 LB_OP std::uint64_t counts_total(B v) {
   const __m128i two = _mm_add_epi64(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));

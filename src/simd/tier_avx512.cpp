@@ -144,7 +144,7 @@ using B = __m512i;
 constexpr std::size_t kBitBytes = 64;
 LB_OP B bits_zero() { return _mm512_setzero_si512(); }
 LB_OP B bits_load(const std::uint8_t* p) { return _mm512_loadu_si512(p); }
-LB_OP B bits_load_part(const std::uint8_t* p, std::size_t n) {
+LB_OP B bits_load_part(const std::uint8_t* p, std::size_t n, std::size_t) {
   return _mm512_maskz_loadu_epi8(~__mmask64{0} >> (kBitBytes - n), p);
 }
 LB_OP B bits_xor(B a, B b) { return _mm512_xor_si512(a, b); }
@@ -158,7 +158,9 @@ LB_OP B count_bytes(B v) {
   const B high = _mm512_shuffle_epi8(table, _mm512_and_si512(_mm512_srli_epi16(v, 4), nibble));
   return _mm512_add_epi8(low, high);
 }
-LB_OP B count(B v) { return _mm512_sad_epu8(count_bytes(v), _mm512_setzero_si512()); }
+LB_OP B tally(B v) { return count_bytes(v); }
+LB_OP B tally_add(B a, B b) { return _mm512_add_epi8(a, b); }
+LB_OP B counts(B v) { return _mm512_sad_epu8(v, _mm512_setzero_si512()); }
 LB_OP B counts_add(B a, B b) { return _mm512_add_epi64(a, b); }
 LB_OP std::uint64_t counts_total(B v) {
   const __m256i half =
@@ -234,7 +236,9 @@ constexpr Kernels with_vnni(Kernels table) {
 
 // The bit kernels again, where one instruction counts.
 namespace popcnt {
-LB_BIT_OP B count(B v) { return _mm512_popcnt_epi64(v); }
+LB_BIT_OP B tally(B v) { return _mm512_popcnt_epi64(v); }
+LB_BIT_OP B tally_add(B a, B b) { return counts_add(a, b); }
+LB_BIT_OP B counts(B v) { return v; }
 #include "simd/bit_kernels.inc"
 
 // A group is 16 words of 32 bits, one a row.

@@ -156,7 +156,7 @@ LB_OP B bits_load(const std::uint8_t* p) {
   __builtin_memcpy(&word, p, sizeof word);
   return word;
 }
-LB_OP B bits_load_part(const std::uint8_t* p, std::size_t n) {
+LB_OP B bits_load_part(const std::uint8_t* p, std::size_t n, std::size_t) {
   B word = 0;
   for (std::size_t i = 0; i < n; ++i) word |= static_cast<B>(p[i]) << 8 * i;
   return word;
@@ -164,7 +164,9 @@ LB_OP B bits_load_part(const std::uint8_t* p, std::size_t n) {
 LB_OP B bits_xor(B a, B b) { return a ^ b; }
 LB_OP B bits_and(B a, B b) { return a & b; }
 LB_OP B bits_or(B a, B b) { return a | b; }
-LB_OP B count(B v) { return static_cast<B>(_mm_popcnt_u64(v)); }
+LB_OP B tally(B v) { return static_cast<B>(_mm_popcnt_u64(v)); }
+LB_OP B tally_add(B a, B b) { return a + b; }
+LB_OP B counts(B v) { return v; }
 LB_OP I count_bytes(I v) {
   const I table = _mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4), nibble = _mm_set1_epi8(0x0f);
   const I low = _mm_shuffle_epi8(table, _mm_and_si128(v, nibble));
