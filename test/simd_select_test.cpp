@@ -1,4 +1,4 @@
-// block_score and select_upto: every tier against the plain formula.
+// block_score, select_upto and select_sums: every tier against the plain formula.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -62,6 +62,14 @@ TEST(SelectUpto, EveryLengthAndBar) {
           if (keys[i] <= bar) expected.push_back(static_cast<std::uint32_t>(i));
         found.resize(k.select_upto(keys.data(), n, bar, found.data()));
         EXPECT_EQ(found, expected) << tier_name(tier) << " n " << n << " bar " << bar;
+        std::vector<float> rest(n);
+        for (float& key : rest) key = static_cast<float>(random() % 50);
+        expected.clear();
+        for (std::size_t i = 0; i < n; ++i)
+          if (keys[i] + rest[i] >= 50 + bar) expected.push_back(static_cast<std::uint32_t>(i));
+        found.assign(n + 16, 0);
+        found.resize(k.select_sums(keys.data(), rest.data(), n, 50 + bar, found.data()));
+        EXPECT_EQ(found, expected) << tier_name(tier) << " sums, n " << n << " bar " << bar;
       }
     }
   }

@@ -115,7 +115,7 @@ std::size_t kernel_choices(const KernelChoice** rows) noexcept {
   static constexpr const char* kNames[] = {
       "l2_squared",  "inner_product", "l1",         "cosine",         "block_dot_1",    "block_dot_2",
       "block_dot_4", "block_dot_8",   "block_l1_1", "block_l1_2",     "block_l1_4",     "block_l1_8",
-      "block_score", "select_upto",   "refine_l2",  "refine_ip",      "refine_l1",      "max_abs",
+      "block_score", "select_upto",   "select_sums", "refine_l2",     "refine_ip",      "refine_l1",      "max_abs",
       "grid_sums",   "grid_codes",    "subtract",   "multiply",       "add_to",         "scale",
       "butterfly",   "hadamard",      "dot_packed", "nearest_packed", "l2_squared_f16", "inner_product_f16",
       "l1_f16",      "cosine_f16",    "from_f16",   "to_f16",         "hamming",        "jaccard",

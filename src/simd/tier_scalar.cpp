@@ -216,6 +216,15 @@ std::size_t select_upto(const float* keys, std::size_t n, float bar, std::uint32
   return found;
 }
 
+std::size_t select_sums(const float* a, const float* b, std::size_t n, float bar, std::uint32_t* out) noexcept {
+  std::size_t found = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    out[found] = static_cast<std::uint32_t>(i);
+    found += a[i] + b[i] >= bar ? 1 : 0;
+  }
+  return found;
+}
+
 float l2_squared_f16(const Half* a, const Half* b, std::size_t n) noexcept {
   return sum_of(n, [=](std::size_t i) {
     const float d = base::to_float(a[i]) - base::to_float(b[i]);
@@ -304,6 +313,7 @@ constinit const Kernels kScalarKernels = {
     .block_l1 = {block_l1<1>, block_l1<2>, block_l1<4>, block_l1<8>},
     .block_score = block_score,
     .select_upto = select_upto,
+    .select_sums = select_sums,
     .refine_l2 = refine_l2,
     .refine_ip = refine_ip,
     .refine_l1 = refine_l1,

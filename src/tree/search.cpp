@@ -248,6 +248,14 @@ std::size_t Search::trace_to(std::uint32_t probes, std::uint32_t k, RowId exclud
   return count;
 }
 
+std::span<const std::uint32_t> Search::leaves_to(std::uint32_t probes) {
+  State& s = *state_;
+  s.leaf_ids.clear();
+  for (const std::size_t end = s.frontier.prepare(probes); s.visited < end; ++s.visited)
+    s.leaf_ids.push_back(s.frontier.leaf(s.visited).node_id);
+  return s.leaf_ids;
+}
+
 const SearchCounters& Search::counters() const noexcept { return state_->counters; }
 
 }  // namespace longbow::tree

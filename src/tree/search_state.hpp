@@ -48,6 +48,7 @@ struct Search::State {
         pending_codes(&memory),
         pending_pool(&memory),
         bare(&memory),
+        leaf_ids(&memory),
         seen(memory),
         returned(memory) {}
 
@@ -74,6 +75,7 @@ struct Search::State {
   std::pmr::vector<std::uint8_t> pending_codes;  // refine factors and codes of pending candidates, copied
   std::pmr::vector<Candidate> pending_pool;      // of the first wave
   std::pmr::vector<RowId> bare;                  // pending rows that only the executor can place
+  std::pmr::vector<std::uint32_t> leaf_ids;      // what leaves_to() gives
   mem::FlatSet seen;      // leaves visited
   mem::FlatSet returned;  // rows handed out
   std::size_t visited = 0;

@@ -74,6 +74,8 @@ struct Kernels {
 
   // Numbers of the keys up to a bar, ascending; returns how many. `out` has room for n + 16.
   std::size_t (*select_upto)(const float* keys, std::size_t n, float bar, std::uint32_t* out) noexcept;
+  // The same where a[i] + b[i] >= bar.
+  std::size_t (*select_sums)(const float* a, const float* b, std::size_t n, float bar, std::uint32_t* out) noexcept;
 
   // -- refine: one row of unsigned 8-bit codes u against a float query; v = u - 127.5
   float (*refine_l2)(const std::uint8_t* u, const float* t, float scale, std::size_t n) noexcept;  // sum (t-scale*v)^2

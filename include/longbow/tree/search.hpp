@@ -85,11 +85,19 @@ class Search {
     begin_trace(prepared_query, k);
     for (std::size_t i = 0; i < probes.size(); ++i) found(i, estimates, trace_to(probes[i], k, exclude, estimates));
   }
+  // Their leaves alone: calls seen(index, ids of the leaves that this effort visits beyond the one before) while that gives true.
+  template <class Seen>
+  void trace_leaves(const float* prepared_query, std::span<const std::uint32_t> probes, Seen&& seen) {
+    begin_trace(prepared_query, 1);
+    for (std::size_t i = 0; i < probes.size() && seen(i, leaves_to(probes[i])); ++i) {
+    }
+  }
   [[nodiscard]] const SearchCounters& counters() const noexcept;
 
  private:
   void begin_trace(const float* prepared_query, std::uint32_t k);
   std::size_t trace_to(std::uint32_t probes, std::uint32_t k, RowId exclude, std::span<float> estimates);
+  std::span<const std::uint32_t> leaves_to(std::uint32_t probes);
 
   struct State;
   State* state_;
