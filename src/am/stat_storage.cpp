@@ -19,8 +19,13 @@ using longbow::stats::Histogram;
 // Fills the columns of one row from left to right.
 class RowWriter {
  public:
-  explicit RowWriter(FunctionCallInfo fcinfo) {
+  // The function must have been declared with so many columns.
+  RowWriter(FunctionCallInfo fcinfo, int columns) {
     if (get_call_result_type(fcinfo, nullptr, &desc_) != TYPEFUNC_COMPOSITE) elog(ERROR, "return type must be a row type");
+    if (desc_->natts != columns)
+      ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("longbow's SQL functions are not those of its library"),
+                      errdetail("A function has %d columns, the library has %d.", desc_->natts, columns),
+                      errhint("Run ALTER EXTENSION longbow UPDATE, or create the extension anew.")));
     for (bool& null : nulls_) null = true;
   }
   void text(const char* value) {
@@ -54,7 +59,7 @@ class RowWriter {
 };
 
 constexpr double kMicrosecond = 1e3, kMillisecond = 1e6;
-constexpr int kLogColumns = 21, kGcColumns = 16;
+constexpr int kLogColumns = 21, kBuildColumns = 5, kGcColumns = 16;
 
 void write_log(RowWriter& row, longbow::wal::Log& log) {
   const longbow::wal::BackendState& backend = log.backend();
@@ -126,7 +131,7 @@ void write_gc(RowWriter& row) {
 }  // namespace
 
 LB_FUNCTION(longbow_storage_stats) {
-  RowWriter row(fcinfo);
+  RowWriter row(fcinfo, kLogColumns + kBuildColumns);
   longbow::wal::Log* log = longbow::pg::side_wal();
   if (log != nullptr) {
     write_log(row, *log);
@@ -143,7 +148,7 @@ LB_FUNCTION(longbow_storage_stats) {
 }
 
 LB_FUNCTION(longbow_gc_stats) {
-  RowWriter row(fcinfo);
+  RowWriter row(fcinfo, kGcColumns + 1);
   if (longbow::pg::gc_counters() != nullptr) write_gc(row);
   row.skip_to(kGcColumns);
   if (longbow::pg::gc_counters() == nullptr) row.text(longbow::pg::kNoPreload);
