@@ -133,7 +133,7 @@ for my $try (1 .. 15)
 	value("SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE query LIKE '%INSERT INTO t%' AND pid <> pg_backend_pid()");
 	stop_work($more, 'TERM');
 }
-stop_work($work, 'TERM');
+stop_work($work, 'TERM', $node);
 is_whole('sessions were ended');
 is(strangers($node, 't', 'q'), 0, 'sessions were ended: every row once');
 value('VACUUM t');

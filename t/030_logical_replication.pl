@@ -200,7 +200,7 @@ for my $name (sort keys %subscriber)
 	ok(start_again($subscriber{$name}), "$name comes back");
 }
 $subscriber{$_}->poll_query_until('postgres', 'SELECT count(*) > 1000 FROM t WHERE id > 10000') for sort keys %subscriber;
-stop_work($work, 'TERM');
+stop_work($work, 'TERM', $publisher);
 is_whole('after a crash');
 cmp_ok($subscriber{preloaded}->safe_psql('postgres', "SELECT pending FROM longbow_stat_index WHERE index = 't_v'"), '>', 1000,
 	'preloaded: rows are pending');

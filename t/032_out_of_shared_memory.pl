@@ -88,7 +88,7 @@ my $work = start_work($node, {
 	merge => "${table}SELECT longbow_merge(format('t%s_v_idx', :i)::regclass);",
 	gone => "${table}DELETE FROM t:i WHERE id >= 40000;\nVACUUM t:i;" });
 $node->poll_query_until('postgres', "SELECT rows_merged > $merged + 2000 FROM longbow_stat_gc");
-unlike(stop_work($work, 'TERM'), qr/ERROR|FATAL|aborted/, 'no session fails where places change hands');
+unlike(stop_work($work, 'TERM', $node), qr/ERROR|FATAL|aborted/, 'no session fails where places change hands');
 set_config($node, 'longbow.gc_percent' => -1);
 $node->reload;
 is(value('SELECT count(*) FROM generate_series(1, 600) i WHERE NOT whole(i)'), 0, 'every index is whole');

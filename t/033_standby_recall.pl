@@ -96,7 +96,7 @@ for my $round (1 .. 3)
 	}
 }
 cmp_ok($primary->safe_psql('postgres', 'SELECT rows_merged FROM longbow_stat_gc'), '>', $merged + 1000, 'rows were merged');
-is(stop_work($work, 'TERM') =~ /ERROR|aborted/ ? 1 : 0, 0, 'no statement of the primary failed');
+is(stop_work($work, 'TERM', $primary) =~ /ERROR|aborted/ ? 1 : 0, 0, 'no statement of the primary failed');
 is($primary->safe_psql('postgres', "SELECT longbow_check('t_v')"), $primary->safe_psql('postgres', 'SELECT count(*) FROM t'), 'the index is whole');
 for my $name (sort keys %standby)
 {

@@ -139,8 +139,9 @@ SH
 	return;
 }
 
-# start_work(NODE, {NAME => SQL}, OPTIONS): each script in a pgbench client of its own, without end; stop_work ends them, and
-# returns what they said on stderr.
+# start_work(NODE, {NAME => SQL}, OPTIONS): each script in a pgbench client of its own, without end.
+# stop_work(CLIENTS, SIGNAL, NODE) ends them and returns what they said on stderr. The server goes on with a statement whose client has
+# gone: given the node, where nobody else is connected, it waits for those too.
 sub start_work
 {
 	my ($node, $work, $options) = @_;
@@ -161,11 +162,16 @@ sub start_work
 
 sub stop_work
 {
-	my ($clients, $signal) = @_;
+	my ($clients, $signal, $node) = @_;
 	for my $client (@$clients)
 	{
 		$client->{run}->signal($signal) if defined $signal && $client->{run}->pumpable;
 		$client->{run}->finish;
+	}
+	if (defined $node)
+	{
+		$node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()")
+		  or die 'statements of clients that were stopped do not end';
 	}
 	return join('', map { $_->{err} } @$clients);
 }
