@@ -17,6 +17,10 @@ def stop(text):
     sys.exit(1)
 
 
+def add_pg_config(parser):
+    parser.add_argument("--pg-config", default=os.environ.get("PG_CONFIG", "pg_config"), help="of the server (PG_CONFIG, or that on the path)")
+
+
 def describe_machine(pg_config):
     """What figures are worth nothing without: processor, kernel, server, revision, date."""
     with open("/proc/cpuinfo", encoding="utf-8") as info:

@@ -149,7 +149,7 @@ class SlotCheck final : public tree::PendingReader {
       const std::uint64_t ordinal = first++;
       if (ordinal >= end_) return false;
       if (block.codes == nullptr || ++lane == tree::kDeltaRows) block = delta_.block_of(ordinal, lane);
-      if (!fits(e, block, lane)) all_ = false;
+      all_ = fits(e, block, lane);
       if (!all_) return false;
     }
     return first < end_;
@@ -175,17 +175,15 @@ class SlotCheck final : public tree::PendingReader {
 }  // namespace
 
 // A VACUUM that is at the list already may have begun when there was no delta to take rows out of: the next search tries again.
-bool cover_list(pg::Delta& delta, tree::PageStore& store, const tree::Space& space) {
+void cover_list(pg::Delta& delta, tree::PageStore& store, const tree::Space& space) {
   const tree::MergeLock merging(store, false);
-  if (!merging) return false;
+  if (!merging) return;
   const pg::SharedLock lock(delta.append_lock(), LW_EXCLUSIVE);
-  if (!delta.still_ours()) return false;
+  if (!delta.still_ours()) return;
   const std::uint64_t from = tree::read_meta(store).pending_from;
   SlotCheck check(delta, space, delta.covered());
   tree::read_pending(store, from, check);
-  if (!check.all()) return false;
-  delta.entry().covered = std::min(from, delta.covered());
-  return true;
+  if (check.all()) delta.entry().covered = std::min(from, delta.covered());
 }
 
 }  // namespace longbow::am

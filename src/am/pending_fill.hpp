@@ -64,7 +64,7 @@ class DeltaFiller final : public Filler {
 
 // On a primary: compares the slots of entries below `covered` with the list, slot by slot, under the merge lock and `append`. If all that are pending
 // have theirs, the delta covers the whole list from now on, and searches read the list no more: VACUUM takes its dead rows out of the
-// delta too. Returns whether it does.
-bool cover_list(pg::Delta& delta, tree::PageStore& store, const tree::Space& space);
+// delta too.
+void cover_list(pg::Delta& delta, tree::PageStore& store, const tree::Space& space);
 
 }  // namespace longbow::am

@@ -45,7 +45,7 @@ class PendingScorer final : public PendingVisitor {
     alignas(64) float estimate[16];
     const std::uint32_t below = space_.has_bits() ? score<BitFactors>(bytes, estimate) : score<LeafFactors>(bytes, estimate);
     const auto& ids = *reinterpret_cast<const RowIds*>(bytes.codes + layout_.ids);
-    // A call to count bits, where the CPU's instruction cannot be used, is worth avoiding: nearly all blocks are full.
+    // Nearly all blocks are full. Where the CPU's instruction cannot be used, counting bits is a call: 1.4 % of a search's time.
     rows_ += mask == 0xFFFF ? 16 : static_cast<std::uint64_t>(__builtin_popcount(mask));
     for (mask &= keep_ > 0 ? below : 0xFFFFU; mask != 0; mask &= mask - 1) {
       const auto i = static_cast<std::size_t>(__builtin_ctz(mask));
