@@ -338,13 +338,12 @@ class Calibrator {
     return estimate;
   }
 
-  // Shares of the k nearest that searches of each effort find, over queries 0, step, ... before `end`. A found row counts if
-  // it is as near as the k-th by truth: duplicates are as good as each other.
+  // Shares of the k nearest that searches of each effort find, over every step-th query. A found row counts if it is
+  // as near as the k-th by truth: duplicates are as good as each other.
   // `first` receives the shares of the single nearest, seen by the same searches.
-  void recalls(Search& search, std::uint32_t k, std::size_t end, std::size_t step, std::span<const std::uint32_t> probes,
-               float* out, float* first) {
+  void recalls(Search& search, std::uint32_t k, std::size_t step, std::span<const std::uint32_t> probes, float* out, float* first) {
     crew_.lead([&] { new (found_.data()) Found{}; });
-    crew_.for_each((end + step - 1) / step, kQueryGrain, [&](std::size_t from, std::size_t to) {
+    crew_.for_each((count_ + step - 1) / step, kQueryGrain, [&](std::size_t from, std::size_t to) {
       watch_.tick(from * step, count_);
       for (std::size_t i = from; i < to; ++i) try_query(search, i * step, k, probes);
     });
@@ -432,7 +431,7 @@ class Calibrator {
   void curve(Search& search, std::size_t c, std::size_t step, std::span<const std::uint32_t> probes, std::size_t from,
              Calibration& result) {
     float found[kCalibrationPoints], first[kCalibrationPoints];
-    recalls(search, kCalibrationK[c], count_, step, probes, found, first);
+    recalls(search, kCalibrationK[c], step, probes, found, first);
     const auto put = [&](std::size_t which, const float* share) {
       float before = from > 0 ? result.curve[which][from - 1].recall : 0;
       for (std::size_t i = from; i < probes.size(); ++i) {
