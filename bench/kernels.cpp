@@ -300,6 +300,8 @@ void add_limits() {
   if (best >= Tier::avx2) {
     add("read_L2/avx2", read_bandwidth, read_avx2, kCacheBytes);
     add("l2_f16_limit/avx2", l2_f16_limit_avx2);
+    add("ip_f16_limit/avx2", ip_f16_limit_avx2);
+    add("l1_f16_limit/avx2", l1_f16_limit_avx2);
     add("refine_l2_limit/avx2", refine_limit_avx2);
     add("hamming_limit/avx2", hamming_limit_avx2);
     add("jaccard_limit/avx2", jaccard_limit_avx2);
@@ -308,6 +310,8 @@ void add_limits() {
   if (best >= Tier::avx512) {
     add("read_L2/avx512", read_bandwidth, read_avx512, kCacheBytes);
     add("l2_f16_limit/avx512", l2_f16_limit_avx512);
+    add("ip_f16_limit/avx512", ip_f16_limit_avx512);
+    add("l1_f16_limit/avx512", l1_f16_limit_avx512);
     add("refine_l2_limit/avx512", refine_limit_avx512);
     add("fma_peak/avx512", peak_avx512);
   }
@@ -355,9 +359,8 @@ class Collector : public benchmark::ConsoleReporter {
                           kernel.starts_with("refine") || kernel == "block_dot_8" || kernel == "block_both";
       if (!wanted || kernel.ends_with("limit") || tier == "scalar") continue;
       const std::string set = tier.substr(0, tier.find('-'));
-      const std::string mix = kernel == "ip_f16" || kernel == "l1_f16" ? "l2_f16" : kernel;
       const double cache = rate_of("read_L2/" + set);
-      const double limit = tier == set ? rate_of(mix + "_limit/" + set) : 0;
+      const double limit = tier == set ? rate_of(kernel + "_limit/" + set) : 0;
       const double lesser = limit > 0 && limit < cache ? limit : cache;
       const double scalar = rate_of(name.substr(0, name.rfind('/')) + "/scalar");
       std::printf("%-40s %8.1f %8.1f %8s %8.0f%% %9.1f\n", name.c_str(), rate / 1e9, cache / 1e9,

@@ -80,6 +80,15 @@ inline void read_bandwidth(benchmark::State& state, std::uint64_t (*read)(const 
   "vcvtph2ps (%1), %%" r #t "\n\tvcvtph2ps (%2), %%" r #u \
   "\n\t"                                                  \
   "vsubps %%" r #u ", %%" r #t ", %%" r #t "\n\tvfmadd231ps %%" r #t ", %%" r #t ", %%" r #s "\n\t"
+// The product of two halves, summed; their difference without its sign, summed.
+#define LB_MIX_IP_F16(r, s, t, u)                         \
+  "vcvtph2ps (%1), %%" r #t "\n\tvcvtph2ps (%2), %%" r #u \
+  "\n\t"                                                  \
+  "vfmadd231ps %%" r #t ", %%" r #u ", %%" r #s "\n\t"
+#define LB_MIX_L1_F16(r, s, t, u)                         \
+  "vcvtph2ps (%1), %%" r #t "\n\tvcvtph2ps (%2), %%" r #u \
+  "\n\t"                                                  \
+  "vsubps %%" r #u ", %%" r #t ", %%" r #t "\n\tvandps %%" r "15, %%" r #t ", %%" r #t "\n\tvaddps %%" r #t ", %%" r #s ", %%" r #s "\n\t"
 // A byte widened, centred, scaled, taken from a float, squared and summed.
 #define LB_MIX_REFINE(r, s, t, u)                                                           \
   "vpmovzxbd (%1), %%" r #t "\n\tvcvtdq2ps %%" r #t ", %%" r #t "\n\tvmovups (%2), %%" r #u \
@@ -89,6 +98,10 @@ inline void read_bandwidth(benchmark::State& state, std::uint64_t (*read)(const 
   "vfmadd231ps %%" r #t ", %%" r #t ", %%" r #s "\n\t"
 #define LB_MIX_L2_F16_512(s, t, u) LB_MIX_L2_F16("zmm", s, t, u)
 #define LB_MIX_L2_F16_256(s, t, u) LB_MIX_L2_F16("ymm", s, t, u)
+#define LB_MIX_IP_F16_512(s, t, u) LB_MIX_IP_F16("zmm", s, t, u)
+#define LB_MIX_IP_F16_256(s, t, u) LB_MIX_IP_F16("ymm", s, t, u)
+#define LB_MIX_L1_F16_512(s, t, u) LB_MIX_L1_F16("zmm", s, t, u)
+#define LB_MIX_L1_F16_256(s, t, u) LB_MIX_L1_F16("ymm", s, t, u)
 #define LB_MIX_REFINE_512(s, t, u) LB_MIX_REFINE("zmm", s, t, u)
 #define LB_MIX_REFINE_256(s, t, u) LB_MIX_REFINE("ymm", s, t, u)
 // Bits of a difference; bits of an intersection and of a union.
@@ -124,6 +137,10 @@ inline void read_bandwidth(benchmark::State& state, std::uint64_t (*read)(const 
 
 LB_LIMIT(l2_f16_limit_avx512, LB_MIX_L2_F16_512, 32)
 LB_LIMIT(l2_f16_limit_avx2, LB_MIX_L2_F16_256, 16)
+LB_LIMIT(ip_f16_limit_avx512, LB_MIX_IP_F16_512, 32)
+LB_LIMIT(ip_f16_limit_avx2, LB_MIX_IP_F16_256, 16)
+LB_LIMIT(l1_f16_limit_avx512, LB_MIX_L1_F16_512, 32)
+LB_LIMIT(l1_f16_limit_avx2, LB_MIX_L1_F16_256, 16)
 LB_LIMIT(refine_limit_avx512, LB_MIX_REFINE_512, 16)
 LB_LIMIT(refine_limit_avx2, LB_MIX_REFINE_256, 8)
 LB_LIMIT(hamming_limit_avx512, LB_MIX_HAMMING_512, 64)

@@ -50,12 +50,17 @@ TEST_P(SimdBits, OnesAndZeros) {
 }
 
 TEST_P(SimdBits, UnalignedPointers) {
-  std::vector<std::uint8_t> a(400), b(400);
+  std::vector<std::uint8_t> a(900), b(900);
   Numbers numbers(4);
   numbers.fill(a.data(), a.size(), 0, 255), numbers.fill(b.data(), b.size(), 0, 255);
-  for (std::size_t left = 0; left < 70; left += 3)
-    for (std::size_t right = 0; right < 70; right += 7)
-      EXPECT_EQ(k.hamming(&a[left], &b[right], 321), kScalarKernels.hamming(&a[left], &b[right], 321));
+  for (const std::size_t n : {321, 777})
+    for (std::size_t left = 0; left < 70; left += 3)
+      for (std::size_t right = 0; right < 70; right += 7) {
+        EXPECT_EQ(k.hamming(&a[left], &b[right], n), kScalarKernels.hamming(&a[left], &b[right], n));
+        const BitSums sums = k.jaccard(&a[left], &b[right], n), wanted = kScalarKernels.jaccard(&a[left], &b[right], n);
+        EXPECT_EQ(sums.both, wanted.both);
+        EXPECT_EQ(sums.either, wanted.either);
+      }
 }
 
 TEST_P(SimdBits, BlocksAtEveryLength) {

@@ -155,6 +155,7 @@ LB_OP void store_halves(Half* p, F v) {
 // Bits are counted by a table of the sixteen nibbles, then summed by sad (Mula, Kurz and Lemire 2018).
 using B = __m256i;
 constexpr std::size_t kBitBytes = 32;
+constexpr bool kAlignBits = false;
 LB_OP B bits_zero() { return _mm256_setzero_si256(); }
 LB_OP B bits_load(const std::uint8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const B*>(p)); }
 // With enough before it, a vector that ends with the part, the rest masked out: where bits lie does not matter.
@@ -166,6 +167,7 @@ LB_OP B bits_load_part(const std::uint8_t* p, std::size_t n, std::size_t before)
   __builtin_memcpy(bytes, p, n);
   return _mm256_load_si256(reinterpret_cast<const B*>(bytes));
 }
+LB_OP B bits_held(B v) { return v; }
 LB_OP B bits_xor(B a, B b) { return _mm256_xor_si256(a, b); }
 LB_OP B bits_and(B a, B b) { return _mm256_and_si256(a, b); }
 LB_OP B bits_or(B a, B b) { return _mm256_or_si256(a, b); }

@@ -142,10 +142,16 @@ LB_OP void store_halves(Half* p, F v) {
 
 using B = __m512i;
 constexpr std::size_t kBitBytes = 64;
+constexpr bool kAlignBits = true;
 LB_OP B bits_zero() { return _mm512_setzero_si512(); }
 LB_OP B bits_load(const std::uint8_t* p) { return _mm512_loadu_si512(p); }
 LB_OP B bits_load_part(const std::uint8_t* p, std::size_t n, std::size_t) {
   return _mm512_maskz_loadu_epi8(~__mmask64{0} >> (kBitBytes - n), p);
+}
+// In a register: of a vector that is used twice GCC 12 makes two loads, and most cross a line.
+LB_OP B bits_held(B v) {
+  __asm__("" : "+v"(v));
+  return v;
 }
 LB_OP B bits_xor(B a, B b) { return _mm512_xor_si512(a, b); }
 LB_OP B bits_and(B a, B b) { return _mm512_and_si512(a, b); }

@@ -150,6 +150,7 @@ LB_OP void store_halves(Half* p, F v) {
 // Bits are counted by popcnt, a word at a time: twice as fast as two table look-ups of 16 bytes and their sums.
 using B = std::uint64_t;
 constexpr std::size_t kBitBytes = 8;
+constexpr bool kAlignBits = false;
 LB_OP B bits_zero() { return 0; }
 LB_OP B bits_load(const std::uint8_t* p) {
   B word;
@@ -161,6 +162,7 @@ LB_OP B bits_load_part(const std::uint8_t* p, std::size_t n, std::size_t) {
   for (std::size_t i = 0; i < n; ++i) word |= static_cast<B>(p[i]) << 8 * i;
   return word;
 }
+LB_OP B bits_held(B v) { return v; }
 LB_OP B bits_xor(B a, B b) { return a ^ b; }
 LB_OP B bits_and(B a, B b) { return a & b; }
 LB_OP B bits_or(B a, B b) { return a | b; }
