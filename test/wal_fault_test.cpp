@@ -86,6 +86,62 @@ TEST_P(Fault, AFailedSyncIsFinal) {
   expect_failure_and_recovery(append(2), EIO);
 }
 
+TEST_P(Fault, ALoneWriteBeginsBeforeItsSync) {
+  if (GetParam() != BackendKind::standard) GTEST_SKIP() << "io_uring begins its write and its sync in one";
+  const auto expect = [&](int writes, int starts, int syncs) {
+    EXPECT_EQ(files_.writes, writes);
+    EXPECT_EQ(files_.starts, starts);
+    EXPECT_EQ(files_.syncs, syncs);
+    files_.writes = files_.starts = files_.syncs = 0;
+  };
+  files_.writes = files_.starts = files_.syncs = 0;
+  const std::uint64_t one = append(2);
+  log_.submit(one);
+  expect(1, 1, 0);
+  EXPECT_EQ(log_.durable_position(), one);
+  EXPECT_EQ(log_.wait(one, kPatient), WaitResult::durable);
+  expect(0, 0, 1);
+  log_.submit(one);
+  expect(0, 0, 0);
+  // Another process finishes what this one began, with a record of its own behind it.
+  const std::uint64_t two = append(3);
+  log_.submit(two);
+  expect(1, 1, 0);
+  Log other(shared_.log, folder_.path(), files_);
+  other.set_backend(BackendKind::standard);
+  Sample sample(4, 1, 128);
+  const std::uint64_t three = other.append(sample.bytes.data(), sample.length, 1000);
+  EXPECT_EQ(other.wait(three, kPatient), WaitResult::durable);
+  expect(1, 0, 1);
+  EXPECT_EQ(log_.wait(two, kPatient), WaitResult::durable);
+  expect(0, 0, 0);
+  // Beside one who waits nothing is begun.
+  const std::uint64_t four = append(5);
+  shared_.log->sleepers = 1;
+  log_.submit(four);
+  shared_.log->sleepers = 0;
+  expect(0, 0, 0);
+  EXPECT_EQ(log_.wait(four, kPatient), WaitResult::durable);
+  EXPECT_TRUE(readable(one, 2) && readable(two, 3) && readable(three, 4) && readable(four, 5));
+  // A disk that fails in between is met by whoever syncs, and one that fails at once stops the log.
+  const std::uint64_t five = append(6);
+  log_.submit(five);
+  files_.sync_error = EIO;
+  EXPECT_EQ(log_.wait(five, kPatient), WaitResult::failed);
+  files_.sync_error = 0;
+  ASSERT_TRUE(log_.try_recover());
+  const std::uint64_t six = append(7);
+  files_.write_error = ENOSPC;
+  log_.submit(six);
+  EXPECT_EQ(shared_.log->failed.load(), static_cast<std::uint32_t>(ENOSPC));
+  files_.write_error = 0;
+  ASSERT_TRUE(log_.try_recover());
+  const std::uint64_t seven = append(8);
+  log_.submit(seven);
+  EXPECT_EQ(log_.wait(seven, kPatient), WaitResult::durable);
+  EXPECT_TRUE(readable(seven, 8));
+}
+
 TEST_P(Fault, ShortWritesAndInterruptsGoOn) {
   files_.short_writes = true;
   for (std::uint64_t i = 0; i < 20; ++i) {

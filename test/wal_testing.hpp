@@ -119,7 +119,7 @@ inline int status_of(pid_t pid) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-// Files that fail as they are told.
+// Files that fail as they are told, and count.
 class FailingFiles final : public FileOps {
  public:
   ssize_t pwrite(int file, const void* data, std::size_t bytes, off_t at) noexcept override {
@@ -128,19 +128,28 @@ class FailingFiles final : public FileOps {
       return -EINTR;
     }
     if (write_error != 0) return -write_error;
+    ++writes;
     return FileOps::pwrite(file, data, short_writes ? std::min<std::size_t>(bytes, 4096) : bytes, at);
   }
   ssize_t pread(int file, void* data, std::size_t bytes, off_t at) noexcept override {
     if (read_error != 0) return -read_error;
     return FileOps::pread(file, data, short_writes ? std::min<std::size_t>(bytes, 100) : bytes, at);
   }
-  int fdatasync(int file) noexcept override { return sync_error != 0 ? -sync_error : FileOps::fdatasync(file); }
+  int fdatasync(int file) noexcept override {
+    ++syncs;
+    return sync_error != 0 ? -sync_error : FileOps::fdatasync(file);
+  }
+  int start_writes(int file, off_t from, off_t bytes) noexcept override {
+    ++starts;
+    return FileOps::start_writes(file, from, bytes);
+  }
   int fsync(int file) noexcept override { return sync_error != 0 ? -sync_error : FileOps::fsync(file); }
   int ring_result(int result) noexcept override {
     if (write_error != 0) return -write_error;
     return short_writes && result > 512 ? result - 512 : result;
   }
   int write_error = 0, read_error = 0, sync_error = 0, interrupts = 0;
+  int writes = 0, syncs = 0, starts = 0;
   bool short_writes = false;
 };
 

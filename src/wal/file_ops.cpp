@@ -39,6 +39,9 @@ ssize_t FileOps::pread(int file, void* data, std::size_t bytes, off_t at) noexce
   return checked(::pread(file, data, bytes, at));
 }
 int FileOps::fdatasync(int file) noexcept { return checked(::fdatasync(file)); }
+int FileOps::start_writes(int file, off_t from, off_t bytes) noexcept {
+  return checked(::sync_file_range(file, from, bytes, SYNC_FILE_RANGE_WRITE));
+}
 int FileOps::fsync(int file) noexcept { return checked(::fsync(file)); }
 int FileOps::link(const char* from, const char* to) noexcept { return checked(::link(from, to)); }
 int FileOps::rename_new(const char* from, const char* to) noexcept {

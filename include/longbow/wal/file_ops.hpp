@@ -16,6 +16,8 @@ class FileOps {
   virtual ssize_t pwrite(int file, const void* data, std::size_t bytes, off_t at) noexcept;
   virtual ssize_t pread(int file, void* data, std::size_t bytes, off_t at) noexcept;
   virtual int fdatasync(int file) noexcept;
+  // sync_file_range(2) that only starts the writes.
+  virtual int start_writes(int file, off_t from, off_t bytes) noexcept;
   virtual int fsync(int file) noexcept;
   virtual int link(const char* from, const char* to) noexcept;
   // rename(2) that fails with EEXIST where `to` exists; link and unlink where the file system has no such flag.

@@ -55,8 +55,8 @@ class Log {
   void publish(std::uint64_t position, std::byte* record, std::size_t length) noexcept;
   void abandon(std::uint64_t position, std::size_t length) noexcept { shared_->abandon(position, length); }
 
-  // Begins to make all up to and including the record at `position` durable, without waiting. Only io_uring does
-  // something: it writes what is published if no write is in flight.
+  // Begins to make all up to and including the record at `position` durable, without waiting for it, if nobody writes.
+  // `standard` does so only while nobody waits: it hands the bytes to the disk and leaves the flush to wait().
   void submit(std::uint64_t position) noexcept;
   // Waits until the record at `position` is durable, writing it if nobody else does.
   WaitResult wait(std::uint64_t position, std::uint32_t timeout_us) noexcept;
@@ -107,7 +107,9 @@ class Log {
   void set_parked(bool parked) noexcept;
   void give_up_lead(std::uint64_t word) noexcept;
   Step write_group(std::uint64_t word, std::uint64_t timeout_us) noexcept;
+  Step write_out(std::uint64_t word, Extent& extent, int& error) noexcept;
   Step write_now(std::uint64_t word) noexcept;
+  void start_lone_write() noexcept;
   Step begin_flight(std::uint64_t word) noexcept;
   Step end_flight(std::uint64_t timeout_us) noexcept;
   int write_extent(int file, const Extent& extent, std::size_t done) noexcept;

@@ -107,6 +107,7 @@ class LogShared {
   alignas(64) std::atomic<std::uint64_t> reserved;
   alignas(64) std::atomic<std::uint64_t> durable;
   std::atomic<std::uint64_t> leader;
+  std::atomic<std::uint64_t> written;      // the leader's: what lies below is in the page cache at least (flush.cpp)
   std::atomic<std::uint64_t> gap_seen_at;  // us; since when the front has stood at gap_position
   std::atomic<std::uint64_t> gap_position;
   std::atomic<std::uint64_t> lost_from, lost_to;
