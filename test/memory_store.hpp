@@ -75,6 +75,7 @@ class MemoryStore final : public tree::PageStore {
   std::uint64_t horizon = ~std::uint64_t{0};  // stamps up to here have passed
   bool corrupt = false;                  // bytes may be bad: what they cause is an Error
   bool structure_busy = false;           // another session splits
+  std::function<void()> structure_waiter;  // another session that waits for the structure lock: its turn when that is given up
   std::uint64_t commits = 0;
   std::uint64_t ticks = 0;
   std::uint64_t ticks_under_latch = 0;
@@ -203,20 +204,31 @@ class MemoryStore final : public tree::PageStore {
   }
 
   bool lock(tree::IndexLock which, bool wait) override {
-    bool& taken = which == tree::IndexLock::structure ? structure_ : merge_;
+    bool& taken = lock_of(which);
     if (taken || (which == tree::IndexLock::structure && structure_busy && !wait)) {
       EXPECT_FALSE(wait) << "a lock is waited for by its owner";
       return false;
     }
     EXPECT_FALSE(wait && held_ > 0) << "a wait for a lock under a latch";
-    EXPECT_FALSE(wait && which == tree::IndexLock::merge && structure_) << "the merge lock comes before the structure lock";
+    EXPECT_FALSE(wait && which != tree::IndexLock::structure && structure_) << "the structure lock comes last";
+    EXPECT_FALSE(wait && which == tree::IndexLock::merge && moves_) << "the merge lock comes first";
     taken = true;
     return true;
   }
   void unlock(tree::IndexLock which) noexcept override {
-    bool& taken = which == tree::IndexLock::structure ? structure_ : merge_;
+    bool& taken = lock_of(which);
     EXPECT_TRUE(taken);
     taken = false;
+    if (which != tree::IndexLock::structure || !structure_waiter || unwinding()) return;
+    const std::function<void()> waiter = std::exchange(structure_waiter, nullptr);
+    const std::uint64_t latched = ticks_under_latch;
+    waiter();
+    ticks_under_latch = latched;
+    structure_waiter = waiter;
+  }
+  bool wanted(tree::IndexLock which) override {
+    EXPECT_TRUE(lock_of(which));
+    return which == tree::IndexLock::structure && structure_waiter;
   }
 
   std::uint64_t free_stamp() override { return ++stamp_; }
@@ -244,6 +256,9 @@ class MemoryStore final : public tree::PageStore {
     std::unique_ptr<Slot> image;
   };
 
+  bool& lock_of(tree::IndexLock which) noexcept {
+    return which == tree::IndexLock::structure ? structure_ : which == tree::IndexLock::moves ? moves_ : merge_;
+  }
   static bool unwinding() noexcept { return std::uncaught_exceptions() > 0; }
   static bool moves(const std::uint8_t* before, const std::uint8_t* after) noexcept {
     return tree::trailer(after).kind == tree::PageKind::head && (tree::node_head(after).flags & tree::kMoved) != 0 &&
@@ -282,6 +297,7 @@ class MemoryStore final : public tree::PageStore {
   bool open_ = false;
   bool structure_ = false;
   bool merge_ = false;
+  bool moves_ = false;
   bool inside_ = false;
   std::uint64_t stamp_ = 0;
 };

@@ -33,6 +33,43 @@ TEST(TreeSweep, RemovesExactlyTheDead) {
   }
 }
 
+// Whoever waits for the structure lock has it in between, and splits leaves that the pass has yet to come to, or has done with.
+TEST(TreeSweep, SplitsBetweenItsPages) {
+  for (const std::uint32_t dims : {5U, 100U, 300U}) {
+    Data data(dims, 21);
+    TestIndex index({Metric::l2, dims, 0, 16, 8});
+    index.build(data, 900, 30);
+    for (int round = 0; round < 3; ++round) {
+      const std::set<std::uint32_t> dead = every(index, 3);
+      const std::uint32_t before = index.space.meta.next_node_id;
+      int turns = 0;
+      index.store.structure_waiter = [&] {
+        if (++turns > 12) return;
+        // Around one row: its leaf is split, and rows beside it would be re-assigned.
+        auto row = index.rows.begin();
+        std::advance(row, static_cast<long>((index.rows.size() * 7919 + static_cast<std::size_t>(turns) * 104729) % index.rows.size()));
+        std::vector<Vector> crowd;
+        for (int i = 0; i < 80; ++i) {
+          crowd.push_back(data.next());
+          for (std::size_t d = 0; d < dims; ++d) crowd.back()[d] = 0.6F * row->second[d] + 0.4F * crowd.back()[d];
+        }
+        index.load();
+        index.insert(crowd);
+      };
+      const tree::SweepResult result = index.sweep(dead);
+      index.store.structure_waiter = nullptr;
+      EXPECT_GT(turns, 5);
+      EXPECT_GE(result.removed, dead.size());
+      index.load();
+      EXPECT_GT(index.space.meta.next_node_id, before);
+      index.expect_whole();
+      index.expect_search_finds_all(data.next());
+    }
+    index.sweep({});
+    index.expect_structure();
+  }
+}
+
 TEST(TreeSweep, FreeSlotsAreUsedBeforeNewPages) {
   Data data(32, 2);
   TestIndex index({Metric::l2, 32, 0, 32});

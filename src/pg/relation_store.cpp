@@ -37,7 +37,8 @@ namespace {
 // of deadlock detection and forbid taking any other lock under one, which longbow_check must (it reads the heap).
 ItemPointerData lock_tag(tree::IndexLock which) {
   ItemPointerData tag;
-  ItemPointerSet(&tag, 1, which == tree::IndexLock::structure ? FirstOffsetNumber : FirstOffsetNumber + 1);
+  constexpr OffsetNumber kRow[] = {FirstOffsetNumber + 1, FirstOffsetNumber + 2, FirstOffsetNumber};
+  ItemPointerSet(&tag, 1, kRow[static_cast<int>(which)]);
   return tag;
 }
 
@@ -190,7 +191,7 @@ bool RelationStore::lock(tree::IndexLock which, bool wait) {
     ItemPointerData tag = lock_tag(which);
     bool locked = lb_conditional_lock_tuple(index_, &tag, ExclusiveLock);
     if (!locked && wait) {
-      note_wait(which == tree::IndexLock::structure ? Wait::structure_lock : Wait::merge_lock);
+      note_wait(which == tree::IndexLock::merge ? Wait::merge_lock : Wait::structure_lock);
       LockTuple(index_, &tag, ExclusiveLock);
       note_wait(Wait::none);
       locked = true;
@@ -204,6 +205,14 @@ void RelationStore::unlock(tree::IndexLock which) noexcept {
   ItemPointerData tag = lock_tag(which);
   UnlockTuple(index_, &tag, ExclusiveLock);
   if (which == tree::IndexLock::structure) structure_locked_ = false;
+}
+
+bool RelationStore::wanted(tree::IndexLock which) {
+  const ItemPointerData row = lock_tag(which);
+  LOCKTAG tag;
+  SET_LOCKTAG_TUPLE(tag, index_->rd_lockInfo.lockRelId.dbId, index_->rd_lockInfo.lockRelId.relId, ItemPointerGetBlockNumber(&row),
+                    ItemPointerGetOffsetNumber(&row));
+  return call([&] { return LockHasWaiters(&tag, ExclusiveLock, false); });
 }
 
 std::uint64_t RelationStore::free_stamp() { return U64FromFullTransactionId(ReadNextFullTransactionId()); }

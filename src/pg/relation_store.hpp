@@ -39,6 +39,7 @@ class RelationStore final : public tree::PageStore {
   void abandon_change() noexcept override;
   bool lock(tree::IndexLock which, bool wait) override;
   void unlock(tree::IndexLock which) noexcept override;
+  bool wanted(tree::IndexLock which) override;
   std::uint64_t free_stamp() override;
   bool stamp_passed(std::uint64_t stamp) override;
   void offer_free(tree::BlockId block) override;

@@ -16,7 +16,7 @@
 
 namespace longbow::tree {
 
-// Moves rows between the two leaves of a split and their neighbours; the caller holds the structure lock and no latch.
+// Moves rows between the two leaves of a split and their neighbours; the caller holds the moves and the structure lock and no latch.
 // `centroid`: of the leaf that was split.
 void reassign_around(PageStore& store, const Space& space, const Replacement& split, const float* centroid,
                      std::pmr::memory_resource& memory);

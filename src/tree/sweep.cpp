@@ -3,6 +3,10 @@
 // The structure lock keeps splits away, so a page's owner is either reachable for the whole pass or not at all. Appends go
 // on: a page that an appender has just made is not yet in its leaf's directory, so before a page is called an orphan its head
 // is latched, which waits for the append, and looked at again.
+//
+// Whoever waits for the structure lock gets it every few pages. Nodes made meanwhile are told by their ids, which count up:
+// their pages are left alone, and dead rows that a split has copied into new leaves are removed at the end, under the lock.
+// The lock on moves, taken before it and kept, stops rows from going to a leaf that the pass has done with.
 #include <algorithm>
 
 #include "longbow/mem/flat_set.hpp"
@@ -17,6 +21,7 @@ namespace longbow::tree {
 namespace {
 
 constexpr std::size_t kMostUnlinked = 4096;
+constexpr BlockId kYieldEvery = 16;  // pages: a writer's wait, beside the price of asking
 
 class Sweeper {
  public:
@@ -24,7 +29,9 @@ class Sweeper {
       : store_(store), space_(space), dead_(dead), reachable_(memory), memory_(memory), empty_(&memory), emptied_(&memory), cleared_(memory) {}
 
   SweepResult run() {
-    const StructureLock lock(store_, true);
+    const MovesLock moves(store_, true);
+    StructureLock lock(store_, true);
+    first_new_ = read_meta(store_).next_node_id;
     // The first row may have come since the caller read the meta page: of that tree nothing is known, and none of its rows
     // can be dead.
     strange_tree_ = space_.dims() == 0 && read_meta(store_).root != kNoBlock;
@@ -37,17 +44,21 @@ class Sweeper {
     const BlockId end = store_.block_count();
     for (BlockId block = kMetaBlock + 1; block < end; ++block) {
       store_.tick();
+      if (block % kYieldEvery == 0) give_way(lock);
       one_page(block);
     }
     flush_free();
+    if (grown_) sweep_new_leaves();
     for (const NodeRef& leaf : emptied_) {
       store_.tick();
+      give_way(lock);
       clear_empty(store_, space_, leaf, memory_);
     }
     // Each looks for its parent through all inner nodes: the next pass goes on where this one stops.
     if (empty_.size() > kMostUnlinked) empty_.resize(kMostUnlinked);
     for (const NodeRef& leaf : empty_) {
       store_.tick();
+      give_way(lock);
       unlink_empty(store_, space_, leaf, memory_);
     }
     result_.pages = end;
@@ -63,6 +74,37 @@ class Sweeper {
   }
 
  private:
+  // Called with no latch held.
+  void give_way(StructureLock& lock) {
+    // Of a tree that began meanwhile no row can be dead.
+    if (!lock.yield() || space_.dims() == 0) return;
+    space_.meta = read_meta(store_);
+    grown_ = grown_ || space_.meta.next_node_id != first_new_;
+  }
+
+  // The leaves of splits that came between. Rows that go there now are alive.
+  void sweep_new_leaves() {
+    std::pmr::vector<NodeRef> leaves(&memory_);
+    list_leaves(store_, space_, leaves, nullptr, memory_);
+    HeadCopy head(memory_);
+    for (const NodeRef& leaf : leaves) {
+      if (leaf.node_id < first_new_) continue;
+      store_.tick();
+      {
+        PageRef page(store_, leaf.head, Latch::share);
+        if (!is_head_of(space_, page.data(), leaf.node_id, leaf.head)) throw_corrupted(leaf.head, "a leaf was expected");
+        copy_head(space_, page, head);
+        head_page(page);
+      }
+      for (std::size_t p = 0; p < head.head.scan_pages; ++p) {
+        store_.tick();
+        PageRef page(store_, head.directory[space_.leaf.scan_entry(p)], Latch::share);
+        if (belongs(page.data(), PageKind::scan, leaf.node_id)) scan_page(page);
+      }
+    }
+    flush_free();
+  }
+
   static std::uint64_t key_of(NodeRef node) noexcept { return std::uint64_t{node.node_id} << 32 | node.head; }
 
   void one_page(BlockId block) {
@@ -84,7 +126,7 @@ class Sweeper {
       case PageKind::scan:
       case PageKind::refine:
       case PageKind::centroid:
-        if (strange_tree_) return;
+        if (strange_tree_ || t.node_id >= first_new_) return;
         node_page(page, t);
         return;
       case PageKind::free:
@@ -149,7 +191,12 @@ class Sweeper {
     }
     if (t.kind != PageKind::scan) return;
     if (!page.held()) page = PageRef(store_, block, Latch::share);
-    if (!belongs(page.data(), PageKind::scan, t.node_id) || level_ != 0) return;
+    if (belongs(page.data(), PageKind::scan, t.node_id) && level_ == 0) scan_page(page);
+  }
+
+  // A leaf's.
+  void scan_page(PageRef& page) {
+    const Trailer t = trailer(page.data());
     const Geometry& g = space_.leaf;
     if (g.block_pages > 1) {
       if (t.ordinal % g.block_pages != 0) return;
@@ -297,13 +344,15 @@ class Sweeper {
   }
 
   PageStore& store_;
-  const Space& space_;
+  Space space_;  // its meta page as it was when the structure lock was taken last
   DeadRows* dead_;
   mem::FlatSet reachable_;
   std::pmr::memory_resource& memory_;
   SweepResult result_;
   std::uint16_t level_ = 0;
   bool strange_tree_ = false;
+  std::uint32_t first_new_ = 0;  // id of the first node made after the pass began
+  bool grown_ = false;           // whether there are any
   std::pmr::vector<NodeRef> empty_;    // leaves that were empty before this pass
   std::pmr::vector<NodeRef> emptied_;  // by it
   mem::FlatSet cleared_;               // their ids

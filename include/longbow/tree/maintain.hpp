@@ -11,7 +11,7 @@
 
 namespace longbow::tree {
 
-// -- sweep: one pass over all pages in file order, under the structure lock
+// -- sweep: one pass over all pages in file order, under the structure lock, which it lends to who waits for it
 
 class DeadRows {
  public:

@@ -18,9 +18,10 @@ inline constexpr std::size_t kMaxChangePages = 4;
 
 enum class Latch : std::uint8_t { share, exclusive };
 
-// The index's two heavyweight locks, in the order in which they are taken.
+// The index's heavyweight locks, in the order in which they are taken.
 enum class IndexLock : std::uint8_t {
   merge,      // rounds of the merge, VACUUM's step over the pending list
+  moves,      // rows stay in their leaves for VACUUM's pass; re-assignment, which holds `structure` already, only tries it
   structure,  // splits, VACUUM's pass over the tree, the check
 };
 
@@ -52,6 +53,8 @@ class PageStore {
   // Heavyweight locks: taken while no latch is held when `wait` is set; without `wait` they are only tried.
   virtual bool lock(IndexLock which, bool wait) = 0;
   virtual void unlock(IndexLock which) noexcept = 0;
+  // Whether another session waits for a lock that this one has.
+  virtual bool wanted(IndexLock /*which*/) { return false; }
 
   // Pages out of use carry a stamp; they are reused once no reader can remember them.
   virtual std::uint64_t free_stamp() = 0;
@@ -133,11 +136,20 @@ class HeavyLock {
     if (held_) store_.unlock(Which);
   }
   explicit operator bool() const noexcept { return held_; }
+  // Lets who waits have the lock first, if anybody does. Returns whether it has been away.
+  bool yield() {
+    if (!store_.wanted(Which)) return false;
+    held_ = false;
+    store_.unlock(Which);
+    held_ = store_.lock(Which, true);
+    return true;
+  }
 
  private:
   PageStore& store_;
   bool held_;
 };
+using MovesLock = HeavyLock<IndexLock::moves>;
 using StructureLock = HeavyLock<IndexLock::structure>;
 using MergeLock = HeavyLock<IndexLock::merge>;
 
