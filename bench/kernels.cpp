@@ -302,9 +302,11 @@ void add_limits() {
     add("l2_f16_limit/avx2", l2_f16_limit_avx2);
     add("ip_f16_limit/avx2", ip_f16_limit_avx2);
     add("l1_f16_limit/avx2", l1_f16_limit_avx2);
+    add("from_f16_limit/avx2", from_f16_limit_avx2);
     add("refine_l2_limit/avx2", refine_limit_avx2);
     add("hamming_limit/avx2", hamming_limit_avx2);
     add("jaccard_limit/avx2", jaccard_limit_avx2);
+    add("block_both_limit/avx2", block_both_limit_avx2);
     add("fma_peak/avx2", peak_avx2);
   }
   if (best >= Tier::avx512) {
@@ -312,12 +314,14 @@ void add_limits() {
     add("l2_f16_limit/avx512", l2_f16_limit_avx512);
     add("ip_f16_limit/avx512", ip_f16_limit_avx512);
     add("l1_f16_limit/avx512", l1_f16_limit_avx512);
+    add("from_f16_limit/avx512", from_f16_limit_avx512);
     add("refine_l2_limit/avx512", refine_limit_avx512);
     add("fma_peak/avx512", peak_avx512);
   }
   if (&kernels_of(best) == &kAvx512PopcntKernels) {
     add("hamming_limit/avx512", hamming_limit_avx512);
     add("jaccard_limit/avx512", jaccard_limit_avx512);
+    add("block_both_limit/avx512", block_both_limit_avx512);
   }
   if (best >= Tier::sse42) add("fma_peak/sse4.2", peak_sse42);
 }

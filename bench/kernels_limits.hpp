@@ -61,7 +61,7 @@ inline void read_bandwidth(benchmark::State& state, std::uint64_t (*read)(const 
 // and 15 constants; %1 and %2 are two lines of the nearest cache.
 #define LB_LIMIT(name, mix, row_bytes)                                                                                 \
   inline void name(benchmark::State& state) {                                                                          \
-    alignas(64) static const std::uint8_t left[64] = {1}, right[64] = {2};                                             \
+    alignas(64) static std::uint8_t left[64] = {1}, right[64] = {2};                                                   \
     for (auto once : state) {                                                                                          \
       int count = 1000;                                                                                                \
       __asm__ volatile(                                                                                                \
@@ -89,6 +89,8 @@ inline void read_bandwidth(benchmark::State& state, std::uint64_t (*read)(const 
   "vcvtph2ps (%1), %%" r #t "\n\tvcvtph2ps (%2), %%" r #u \
   "\n\t"                                                  \
   "vsubps %%" r #u ", %%" r #t ", %%" r #t "\n\tvandps %%" r "15, %%" r #t ", %%" r #t "\n\tvaddps %%" r #t ", %%" r #s ", %%" r #s "\n\t"
+// A half widened and stored.
+#define LB_MIX_FROM_F16(r, t) "vcvtph2ps (%1), %%" r #t "\n\tvmovups %%" r #t ", (%2)\n\t"
 // A byte widened, centred, scaled, taken from a float, squared and summed.
 #define LB_MIX_REFINE(r, s, t, u)                                                           \
   "vpmovzxbd (%1), %%" r #t "\n\tvcvtdq2ps %%" r #t ", %%" r #t "\n\tvmovups (%2), %%" r #u \
@@ -102,6 +104,8 @@ inline void read_bandwidth(benchmark::State& state, std::uint64_t (*read)(const 
 #define LB_MIX_IP_F16_256(s, t, u) LB_MIX_IP_F16("ymm", s, t, u)
 #define LB_MIX_L1_F16_512(s, t, u) LB_MIX_L1_F16("zmm", s, t, u)
 #define LB_MIX_L1_F16_256(s, t, u) LB_MIX_L1_F16("ymm", s, t, u)
+#define LB_MIX_FROM_F16_512(s, t, u) LB_MIX_FROM_F16("zmm", t)
+#define LB_MIX_FROM_F16_256(s, t, u) LB_MIX_FROM_F16("ymm", t)
 #define LB_MIX_REFINE_512(s, t, u) LB_MIX_REFINE("zmm", s, t, u)
 #define LB_MIX_REFINE_256(s, t, u) LB_MIX_REFINE("ymm", s, t, u)
 // Bits of a difference; bits of an intersection and of a union.
@@ -117,14 +121,21 @@ inline void read_bandwidth(benchmark::State& state, std::uint64_t (*read)(const 
   "vpopcntq %%zmm" #u ", %%zmm" #u "\n\tvpaddq %%zmm" #t ", %%zmm" #s ", %%zmm" #s \
   "\n\t"                                                                           \
   "vpaddq %%zmm" #u ", %%zmm15, %%zmm" #u "\n\t"
-#define LB_COUNT_256(t, u)                                                                 \
+#define LB_COUNT_BYTES_256(t, u)                                                           \
   "vpand %%ymm15, %%ymm" #t ", %%ymm" #u "\n\tvpsrlw $4, %%ymm" #t ", %%ymm" #t            \
   "\n\t"                                                                                   \
   "vpand %%ymm15, %%ymm" #t ", %%ymm" #t "\n\tvpshufb %%ymm" #t ", %%ymm14, %%ymm" #t      \
   "\n\t"                                                                                   \
-  "vpshufb %%ymm" #u ", %%ymm14, %%ymm" #u "\n\tvpaddb %%ymm" #t ", %%ymm" #u ", %%ymm" #t \
-  "\n\t"                                                                                   \
-  "vpsadbw %%ymm15, %%ymm" #t ", %%ymm" #t "\n\t"
+  "vpshufb %%ymm" #u ", %%ymm14, %%ymm" #u "\n\tvpaddb %%ymm" #t ", %%ymm" #u ", %%ymm" #t "\n\t"
+#define LB_COUNT_256(t, u) LB_COUNT_BYTES_256(t, u) "vpsadbw %%ymm15, %%ymm" #t ", %%ymm" #t "\n\t"
+// Bits of an intersection, summed for each row of a block: in bytes, or in words of 32 bits.
+#define LB_MIX_BOTH_256(s, t, u)                                   \
+  "vmovdqu (%1), %%ymm" #t "\n\tvpand (%2), %%ymm" #t ", %%ymm" #t \
+  "\n\t" LB_COUNT_BYTES_256(t, u) "vpaddb %%ymm" #t ", %%ymm" #s ", %%ymm" #s "\n\t"
+#define LB_MIX_BOTH_512(s, t, u)                                              \
+  "vmovdqu64 (%1), %%zmm" #t "\n\tvpandd (%2)%{1to16%}, %%zmm" #t ", %%zmm" #t \
+  "\n\t"                                                                      \
+  "vpopcntd %%zmm" #t ", %%zmm" #t "\n\tvpaddd %%zmm" #t ", %%zmm" #s ", %%zmm" #s "\n\t"
 #define LB_MIX_HAMMING_256(s, t, u)                                \
   "vmovdqu (%1), %%ymm" #t "\n\tvpxor (%2), %%ymm" #t ", %%ymm" #t \
   "\n\t" LB_COUNT_256(t, u) "vpaddq %%ymm" #t ", %%ymm" #s ", %%ymm" #s "\n\t"
@@ -141,12 +152,16 @@ LB_LIMIT(ip_f16_limit_avx512, LB_MIX_IP_F16_512, 32)
 LB_LIMIT(ip_f16_limit_avx2, LB_MIX_IP_F16_256, 16)
 LB_LIMIT(l1_f16_limit_avx512, LB_MIX_L1_F16_512, 32)
 LB_LIMIT(l1_f16_limit_avx2, LB_MIX_L1_F16_256, 16)
+LB_LIMIT(from_f16_limit_avx512, LB_MIX_FROM_F16_512, 32)
+LB_LIMIT(from_f16_limit_avx2, LB_MIX_FROM_F16_256, 16)
 LB_LIMIT(refine_limit_avx512, LB_MIX_REFINE_512, 16)
 LB_LIMIT(refine_limit_avx2, LB_MIX_REFINE_256, 8)
 LB_LIMIT(hamming_limit_avx512, LB_MIX_HAMMING_512, 64)
 LB_LIMIT(jaccard_limit_avx512, LB_MIX_JACCARD_512, 64)
 LB_LIMIT(hamming_limit_avx2, LB_MIX_HAMMING_256, 32)
 LB_LIMIT(jaccard_limit_avx2, LB_MIX_JACCARD_256, 32)
+LB_LIMIT(block_both_limit_avx512, LB_MIX_BOTH_512, 64)
+LB_LIMIT(block_both_limit_avx2, LB_MIX_BOTH_256, 32)
 
 }  // namespace longbow::simd
 #endif
