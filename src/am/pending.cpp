@@ -14,6 +14,8 @@
 
 extern "C" {
 #include "access/xlog.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
 }
 
 namespace longbow::am {
@@ -163,25 +165,44 @@ bool visit_delta(pg::Delta& delta, std::uint64_t from, std::uint64_t covered, co
 
 }  // namespace
 
+pg::Delta ScanPending::open_delta() {
+  const std::uint64_t from = space_.meta.pending_from;
+  pg::Delta delta = pg::Delta::of(index_, space_, heap_ != nullptr);
+  // On a standby nobody else sees that the list's head has moved.
+  if (delta && delta.entry().from < from && RecoveryInProgress()) drop_merged(delta, store_, from, delta.entry().log_floor);
+  return delta;
+}
+
+const PendingCache* ScanPending::fill_gaps(pg::Delta& delta, const OldEntries& old, bool others) {
+  pg::ContextResource memory(CurrentMemoryContext, pg::MemoryKind::fill);
+  DeltaFiller filler(delta, old, space_, memory);
+  filler.run(store_, heap_, index_, snapshot_);
+  const PendingCache* cache = others && !filler.left().empty() ? fill_cache(old, &filler.left()) : nullptr;
+  if (filler.had_all() && !RecoveryInProgress()) cover_list(delta, store_, space_);
+  return cache;
+}
+
+void ScanPending::fill() {
+  const std::uint64_t from = space_.meta.pending_from;
+  if (space_.meta.pending_head == tree::kNoBlock) return;
+  pg::Delta delta = open_delta();
+  if (!delta || delta.covered() <= from) return;
+  OldEntries old(delta.covered(), memory_);
+  old.read(store_, from);
+  if (!old.empty()) fill_gaps(delta, old, false);
+}
+
 void ScanPending::visit(tree::PendingVisitor& visitor) {
   const std::uint64_t from = space_.meta.pending_from;
   // No list has ever been made, unless a flush under way makes the first: this snapshot does not see its rows. The
   // transaction's own rows came before the meta page was read.
   if (space_.meta.pending_head == tree::kNoBlock) return visitor.finish();
-  pg::Delta delta = pg::Delta::of(index_, space_, heap_ != nullptr);
-  // On a standby nobody else sees that the list's head has moved.
-  if (delta && delta.entry().from < from && RecoveryInProgress()) drop_merged(delta, store_, from, delta.entry().log_floor);
+  pg::Delta delta = open_delta();
   const std::uint64_t covered = delta ? delta.covered() : ~std::uint64_t{0};
   OldEntries old(covered, memory_);
   if (covered > from) old.read(store_, from);
   const PendingCache* cache = nullptr;
-  if (delta && heap_ != nullptr && !old.empty()) {
-    pg::ContextResource fill_memory(CurrentMemoryContext, pg::MemoryKind::fill);
-    DeltaFiller filler(delta, old, space_, fill_memory);
-    filler.run(store_, heap_, index_, snapshot_);
-    if (!filler.left().empty()) cache = fill_cache(old, &filler.left());
-    if (filler.had_all() && !RecoveryInProgress()) cover_list(delta, store_, space_);
-  }
+  if (delta && heap_ != nullptr && !old.empty()) cache = fill_gaps(delta, old, true);
   if (delta && visit_delta(delta, from, covered, old, cache, tree::delta_layout(space_), visitor)) return;
   // Without a delta, or with one that was forgotten meanwhile, the list says it all.
   OldEntries all(~std::uint64_t{0}, memory_);
@@ -197,6 +218,17 @@ const PendingCache* ScanPending::fill_cache(const OldEntries& old, const std::pm
   pg::ContextResource memory(CurrentMemoryContext, pg::MemoryKind::fill);
   CacheFiller(index_, old, wanted, space_, memory).run(store_, heap_, index_, snapshot_);
   return PendingCache::find(index_, space_);
+}
+
+void fill_delta(Relation heap, Relation index) {
+  const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "longbow fill", ALLOCSET_DEFAULT_SIZES);
+  pg::enter([&] {
+    pg::RelationStore store(index);
+    pg::ContextResource memory(context, pg::MemoryKind::fill);
+    const tree::Space* space = load_space(index, store, context);
+    ScanPending(index, heap, pg::call([] { return GetActiveSnapshot(); }), store, *space, memory).fill();
+  });
+  MemoryContextDelete(context);
 }
 
 }  // namespace longbow::am

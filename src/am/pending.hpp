@@ -52,6 +52,10 @@ class PauseClock {
   instr_time start_;
 };
 
+// Brings codes of the pending rows that the delta lacks into it, as a search does, under the active snapshot: so the first search
+// after a restart, or on a standby, finds them. For workers.
+void fill_delta(Relation heap, Relation index);
+
 class OldEntries;
 class PendingCache;
 
@@ -64,8 +68,13 @@ class ScanPending final : public tree::PendingSource {
               std::pmr::memory_resource& memory)
       : index_(index), heap_(heap), snapshot_(snapshot), store_(store), space_(space), memory_(memory) {}
   void visit(tree::PendingVisitor& visitor) override;
+  // Fills the delta's gaps alone, as far as it has room.
+  void fill();
 
  private:
+  [[nodiscard]] pg::Delta open_delta();
+  // Fills the delta's gaps, and with `others` the session's own cache with what the delta has no room for, which is returned.
+  const PendingCache* fill_gaps(pg::Delta& delta, const OldEntries& old, bool others);
   // Reads what the session's own cache lacks of these entries, all if `wanted` is null.
   const PendingCache* fill_cache(const OldEntries& old, const std::pmr::vector<std::uint64_t>* wanted);
 

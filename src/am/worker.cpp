@@ -1,6 +1,7 @@
 // The launcher looks after the side WAL (what nobody waits for, the next segment, recycling, recovery from errors) and
 // starts a worker for a database in which an index has grown past its threshold; after a start it visits every database
-// once. A worker merges round by round and ends when nothing is left to do.
+// once. A worker merges round by round, fills what the delta lacks of what is left, and ends. On a standby workers fill alone, and
+// come again every few seconds where the delta has rows, since others follow from the primary.
 //
 // Between rounds a worker holds no lock and no snapshot, and it goes as soon as anybody wants the database for itself: then
 // its try for the database's lock is refused. It never waits for a relation's lock either. There it also sleeps for what the
@@ -54,6 +55,7 @@ constexpr long kIdle_ms = 1000;      // between looks when nothing is going on
 constexpr long kRound_ms = 200;      // a round is to end within
 constexpr int kPause_ms = 1000;      // between two workers of a database: one that finds all locked ends at once
 constexpr int kTidy_ms = 10 * 1000;  // between looks for indexes that are gone
+constexpr int kFollow_ms = 60 * 1000;  // on a standby, where the delta has no rows of an index: some may have come
 constexpr int kSegments_ms = 1000;   // between looks for segments that nobody needs
 // After a worker that failed.
 constexpr std::int64_t kFirstWait_us = 1000 * 1000, kMostWait_us = 60 * kFirstWait_us;
@@ -109,11 +111,13 @@ void for_each_database(F&& f) {
   CommitTransactionCommand();
 }
 
-void collect_databases(Launcher* l) {
+void collect_databases(Launcher* l, bool standby) {
+  l->unvisited_count = 0;
   for_each_database([l](Oid database, bool open) {
     if (open && l->unvisited_count < kMostDatabases) l->unvisited[l->unvisited_count++] = database;
   });
-  l->visits_left = l->unvisited_count;
+  // A standby has no side WAL whose segments a visit could need.
+  if (!standby) l->visits_left = l->unvisited_count;
 }
 
 // Forgets indexes of databases that are gone: no worker will ever come there.
@@ -176,7 +180,7 @@ bool start_worker(Launcher* l, Oid database, bool visits = false) {
   pg::server_shared()->workers_well &= ~(std::uint64_t{1} << place);
   BackgroundWorker worker{};
   worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-  worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+  worker.bgw_start_time = BgWorkerStart_ConsistentState;
   worker.bgw_restart_time = BGW_NEVER_RESTART;
   strlcpy(worker.bgw_library_name, "longbow", sizeof worker.bgw_library_name);
   strlcpy(worker.bgw_function_name, "longbow_worker_main", sizeof worker.bgw_function_name);
@@ -197,17 +201,17 @@ bool start_worker(Launcher* l, Oid database, bool visits = false) {
   return true;
 }
 
-void start_due_workers(Launcher* l) {
-  if (RecoveryInProgress()) return;
-  while (l->unvisited_count > 0 && start_worker(l, l->unvisited[l->unvisited_count - 1], true)) l->unvisited_count--;
+void start_due_workers(Launcher* l, bool standby) {
+  while (l->unvisited_count > 0 && start_worker(l, l->unvisited[l->unvisited_count - 1], !standby)) l->unvisited_count--;
   const TimestampTz now = GetCurrentTimestamp();
   bool looked = false;  // whether all databases are there
   for (const pg::DeltaIndex& e : pg::shared_parts.delta->index) {
     if (!e.used) continue;
-    // Where nothing is due a worker still looks now and then whether its indexes are there.
+    // Where nothing is due a worker still looks now and then whether its indexes are there, and fills.
     const Oid database = lb_database(e.file);
-    const bool tidy = e.first >= 0 && TimestampDifferenceExceeds(started_of(l, database)->at, now, kTidy_ms);
-    if (!tidy && !is_due(e)) continue;
+    const bool tidy =
+        (e.first >= 0 || standby) && TimestampDifferenceExceeds(started_of(l, database)->at, now, e.first >= 0 ? kTidy_ms : kFollow_ms);
+    if (!tidy && (standby || !is_due(e))) continue;
     if (!looked) forget_dropped_databases();
     looked = true;
     if (e.used) start_worker(l, database);
@@ -261,18 +265,19 @@ void launch() {
   pg::settle(pg::Phase::launcher);
   pg::server_shared()->launcher = MyLatch;
   before_shmem_exit(forget_launcher, static_cast<Datum>(0));
-  bool collected = false;
+  bool collected = false, standby = RecoveryInProgress();
   TimestampTz looked = 0;
   while (!ShutdownRequestPending) {
-    const bool busy = upkeep(l);
-    if (!collected && !RecoveryInProgress()) {
-      collect_databases(l);
+    if (standby && !RecoveryInProgress()) collected = standby = false;  // promoted
+    const bool busy = !standby && upkeep(l);
+    if (!collected) {
+      collect_databases(l, standby);
       collected = true;
     }
     // Flushing may need us every few milliseconds; workers do not.
     if (!busy || TimestampDifferenceExceeds(looked, GetCurrentTimestamp(), 100)) {
       reap(l);
-      start_due_workers(l);
+      start_due_workers(l, standby);
       looked = GetCurrentTimestamp();
     }
     sleep_or_wake(busy);
@@ -322,7 +327,7 @@ bool one_round(Worker* w, Oid index_oid) {
   Relation heap, index;
   if (try_database(w->database) && open_pair(index_oid, &heap, &index)) {
     if (is_ours(index)) {
-      pg::DeltaIndex* entry = know_index(index);
+      pg::DeltaIndex* entry = RecoveryInProgress() ? nullptr : know_index(index);
       if (entry != nullptr && is_due(*entry)) {
         const TimestampTz start = GetCurrentTimestamp();
         const MergeRound round = merge_round(heap, index, false, w->round_rows);
@@ -331,6 +336,8 @@ bool one_round(Worker* w, Oid index_oid) {
         if (took > kRound_ms) w->round_rows = std::max<std::size_t>(256, w->round_rows / 2);
         if (took < kRound_ms / 3) w->round_rows *= 2;
         more = !round.busy && round.result.rows + round.result.stale + round.result.unknown > 0 && entry->next > entry->from;
+      } else if (!pg::delta_half_full()) {
+        fill_delta(heap, index);
       }
     }
     relation_close(index, NoLock);
@@ -363,6 +370,8 @@ List* list_indexes() {
       const auto* form = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
       if (form->relkind != RELKIND_INDEX || !list_member_oid(ams, form->relam) || form->relpersistence == RELPERSISTENCE_TEMP)
         continue;
+      // On a standby unlogged ones have nothing to read.
+      if (form->relpersistence == RELPERSISTENCE_UNLOGGED && RecoveryInProgress()) continue;
       const MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
       result = lappend_oid(result, form->oid);
       MemoryContextSwitchTo(old);
@@ -401,7 +410,7 @@ void work(Oid database) {
 void register_launcher() {
   BackgroundWorker worker{};
   worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-  worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+  worker.bgw_start_time = BgWorkerStart_ConsistentState;
   worker.bgw_restart_time = 5;
   strlcpy(worker.bgw_library_name, "longbow", sizeof worker.bgw_library_name);
   strlcpy(worker.bgw_function_name, "longbow_launcher_main", sizeof worker.bgw_function_name);
