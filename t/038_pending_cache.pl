@@ -15,6 +15,7 @@ use Test::More;
 my $primary = new_cluster('primary', <<'CONF', allows_streaming => 1);
 shared_preload_libraries = 'longbow'
 longbow.gc_percent = -1
+longbow.workers = 0 # searches are to fill
 longbow.delta_memory = '16MB'
 longbow.storage_wal = off
 track_functions = pl
