@@ -304,6 +304,7 @@ void add_limits() {
     add("l1_f16_limit/avx2", l1_f16_limit_avx2);
     add("from_f16_limit/avx2", from_f16_limit_avx2);
     add("refine_l2_limit/avx2", refine_limit_avx2);
+    add("block_dot_8_limit/avx2", block_dot_8_limit_avx2);
     add("hamming_limit/avx2", hamming_limit_avx2);
     add("jaccard_limit/avx2", jaccard_limit_avx2);
     add("block_both_limit/avx2", block_both_limit_avx2);

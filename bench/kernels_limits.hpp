@@ -91,6 +91,13 @@ inline void read_bandwidth(benchmark::State& state, std::uint64_t (*read)(const 
   "vsubps %%" r #u ", %%" r #t ", %%" r #t "\n\tvandps %%" r "15, %%" r #t ", %%" r #t "\n\tvaddps %%" r #t ", %%" r #s ", %%" r #s "\n\t"
 // A half widened and stored.
 #define LB_MIX_FROM_F16(r, t) "vcvtph2ps (%1), %%" r #t "\n\tvmovups %%" r #t ", (%2)\n\t"
+// Bytes as differences from 128, multiplied by the query's, by the sign rule that spares maddubs its saturation.
+#define LB_MIX_DOT_8_256(s, t, u)                                               \
+  "vpxor (%1), %%ymm15, %%ymm" #t "\n\tvpabsb %%ymm" #t ", %%ymm" #u            \
+  "\n\t"                                                                        \
+  "vpsignb %%ymm" #t ", %%ymm14, %%ymm" #t "\n\tvpmaddubsw %%ymm" #t ", %%ymm" #u ", %%ymm" #t \
+  "\n\t"                                                                        \
+  "vpmaddwd %%ymm15, %%ymm" #t ", %%ymm" #t "\n\tvpaddd %%ymm" #t ", %%ymm" #s ", %%ymm" #s "\n\t"
 // A byte widened, centred, scaled, taken from a float, squared and summed.
 #define LB_MIX_REFINE(r, s, t, u)                                                           \
   "vpmovzxbd (%1), %%" r #t "\n\tvcvtdq2ps %%" r #t ", %%" r #t "\n\tvmovups (%2), %%" r #u \
@@ -156,6 +163,7 @@ LB_LIMIT(from_f16_limit_avx512, LB_MIX_FROM_F16_512, 32)
 LB_LIMIT(from_f16_limit_avx2, LB_MIX_FROM_F16_256, 16)
 LB_LIMIT(refine_limit_avx512, LB_MIX_REFINE_512, 16)
 LB_LIMIT(refine_limit_avx2, LB_MIX_REFINE_256, 8)
+LB_LIMIT(block_dot_8_limit_avx2, LB_MIX_DOT_8_256, 32)
 LB_LIMIT(hamming_limit_avx512, LB_MIX_HAMMING_512, 64)
 LB_LIMIT(jaccard_limit_avx512, LB_MIX_JACCARD_512, 64)
 LB_LIMIT(hamming_limit_avx2, LB_MIX_HAMMING_256, 32)

@@ -37,6 +37,8 @@ namespace {
 // of deadlock detection and forbid taking any other lock under one, which longbow_check must (it reads the heap).
 ItemPointerData lock_tag(tree::IndexLock which) {
   ItemPointerData tag;
+  // In the locks' order. Those of `merge` and `structure` stay what they were before there was `moves`: where the library is not
+  // preloaded, a session may still have the one of before an upgrade.
   constexpr OffsetNumber kRow[] = {FirstOffsetNumber + 1, FirstOffsetNumber + 2, FirstOffsetNumber};
   ItemPointerSet(&tag, 1, kRow[static_cast<int>(which)]);
   return tag;

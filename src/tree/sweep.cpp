@@ -31,11 +31,13 @@ class Sweeper {
   SweepResult run() {
     const MovesLock moves(store_, true);
     StructureLock lock(store_, true);
-    first_new_ = read_meta(store_).next_node_id;
+    const Meta meta = read_meta(store_);
+    first_new_ = meta.next_node_id;
     // The first row may have come since the caller read the meta page: of that tree nothing is known, and none of its rows
     // can be dead.
-    strange_tree_ = space_.dims() == 0 && read_meta(store_).root != kNoBlock;
+    strange_tree_ = space_.dims() == 0 && meta.root != kNoBlock;
     if (space_.dims() > 0) {
+      space_.meta = meta;
       std::pmr::vector<NodeRef> leaves(&memory_), inner(&memory_);
       list_leaves(store_, space_, leaves, &inner, memory_);
       for (const auto* nodes : {&leaves, &inner})
@@ -48,7 +50,7 @@ class Sweeper {
       one_page(block);
     }
     flush_free();
-    if (grown_) sweep_new_leaves();
+    if (space_.dims() > 0 && space_.meta.next_node_id != first_new_) sweep_new_leaves();
     for (const NodeRef& leaf : emptied_) {
       store_.tick();
       give_way(lock);
@@ -79,7 +81,6 @@ class Sweeper {
     // Of a tree that began meanwhile no row can be dead.
     if (!lock.yield() || space_.dims() == 0) return;
     space_.meta = read_meta(store_);
-    grown_ = grown_ || space_.meta.next_node_id != first_new_;
   }
 
   // The leaves of splits that came between. Rows that go there now are alive.
@@ -344,7 +345,7 @@ class Sweeper {
   }
 
   PageStore& store_;
-  Space space_;  // its meta page as it was when the structure lock was taken last
+  Space space_;  // its meta page, if it has dimensions, as it was when the structure lock was taken last
   DeadRows* dead_;
   mem::FlatSet reachable_;
   std::pmr::memory_resource& memory_;
@@ -352,7 +353,6 @@ class Sweeper {
   std::uint16_t level_ = 0;
   bool strange_tree_ = false;
   std::uint32_t first_new_ = 0;  // id of the first node made after the pass began
-  bool grown_ = false;           // whether there are any
   std::pmr::vector<NodeRef> empty_;    // leaves that were empty before this pass
   std::pmr::vector<NodeRef> emptied_;  // by it
   mem::FlatSet cleared_;               // their ids
