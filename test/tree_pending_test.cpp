@@ -58,24 +58,34 @@ class PendingIndex final : public tree::VectorSource, public tree::PendingSource
     } reader;
     tree::read_pending(index.store, 0, reader);
     const tree::DeltaLayout layout = tree::delta_layout(index.space);
-    std::vector<std::vector<std::uint8_t>> blocks;
-    const auto parts = [&](std::size_t b) { return tree::DeltaBlock{blocks[b].data(), blocks[b].data() + layout.block_bytes}; };
+    const std::size_t most = reader.numbers.size() / tree::kDeltaRows + 1;
+    std::vector<std::uint8_t> codes(most * layout.block_bytes), refine(most * tree::kDeltaRows * layout.refine_bytes + 1);
+    std::size_t blocks = 0;
+    const auto parts = [&](std::size_t b) { return layout.further({codes.data(), refine.data()}, b); };
     tree::DeltaEncoder encoder(index.space, index.memory);
     Vector prepared(index.space.dims());
     std::size_t lane = tree::kDeltaRows;
     for (const std::uint32_t number : reader.numbers) {
-      if (bare_every > 0 && number % bare_every == 0) {
-        visitor.bare(id_of(number));
-        continue;
-      }
-      if (lane == tree::kDeltaRows) blocks.emplace_back(layout.block_bytes + tree::kDeltaRows * layout.refine_bytes), lane = 0;
+      if (lane == tree::kDeltaRows) ++blocks, lane = 0;
       const tree::PreparedRow how = index.space.prepare_row(vectors_.at(number).data(), prepared.data());
       encoder.clear();
       encoder.add(id_of(number), prepared.data(), how.norm, how.raw_norm);
-      tree::put_delta_row(layout, parts(blocks.size() - 1), lane++, encoder[0]);
+      const tree::DeltaBlock block = parts(blocks - 1);
+      tree::put_delta_row(layout, block, lane, encoder[0]);
+      if (bare_every > 0 && number % bare_every == 0) {
+        visitor.bare(id_of(number));
+        if (number % 2 == 0) tree::drop_delta_row(layout, block, lane);
+        if (number % 2 == 1) tree::mark_delta_stale(layout, block, lane);
+      }
+      ++lane;
     }
-    for (std::size_t b = 0; b < blocks.size(); ++b)
-      visitor.block(parts(b), b + 1 == blocks.size() ? (1U << lane) - 1 : 0xFFFFU);
+    // The first block alone, the last one as far as it is filled, those between in one run.
+    const auto there = [&](std::size_t b) {
+      return tree::delta_rows_there(*reinterpret_cast<const tree::RowIds*>(parts(b).codes + layout.ids));
+    };
+    if (blocks > 1) visitor.block(parts(0), there(0));
+    if (blocks > 2) visitor.run(parts(1), blocks - 2);
+    if (blocks > 0) visitor.block(parts(blocks - 1), there(blocks - 1));
     visitor.finish();
   }
 

@@ -231,7 +231,8 @@ class Build {
     write_centre(pages, space, member.centre());
     tree::TreeBuilder tree(pages, space, memory_);
     const std::size_t row_bytes = tree::PackedRow::bytes(space);
-    std::pmr::vector<std::uint8_t> rows(&memory_);
+    std::pmr::vector<std::uint8_t> rows(&memory_);  // of the cluster so far, in its first `used` bytes
+    std::size_t used = 0;
     const double total = static_cast<double>(pg_atomic_read_u64(&team.shared().index_tuples));
     std::size_t done = 0;
     int32 current = -1;
@@ -239,10 +240,10 @@ class Build {
     for (;;) {
       SortedRow next = next_row(sort, slot);
       // Equal vectors may fill one cluster beyond any memory: it is written in parts.
-      if ((next.leaf != current || rows.size() >= kMostClusterBytes) && !rows.empty()) {
-        tree.add_cluster(member.centroid(static_cast<std::size_t>(current)), rows.data(), rows.size() / row_bytes);
-        done += rows.size() / row_bytes;
-        rows.clear();
+      if ((next.leaf != current || used >= kMostClusterBytes) && used > 0) {
+        tree.add_cluster(member.centroid(static_cast<std::size_t>(current)), rows.data(), used / row_bytes);
+        done += used / row_bytes;
+        used = 0;
         member.watch().tick(done, static_cast<std::size_t>(total));
       }
       if (!plain && next.leaf == kPlainLeaf) {
@@ -260,7 +261,9 @@ class Build {
         continue;
       }
       current = next.leaf;
-      rows.insert(rows.end(), next.bytes, next.bytes + row_bytes);
+      if (used + row_bytes > rows.size()) rows.resize(std::max(rows.size() * 2, used + row_bytes));
+      memcpy(rows.data() + used, next.bytes, row_bytes);
+      used += row_bytes;
     }
     pg::call([&] {
       ExecDropSingleTupleTableSlot(slot);

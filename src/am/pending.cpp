@@ -7,7 +7,6 @@
 #include "am/pending.hpp"
 
 #include <algorithm>
-#include <atomic>
 
 #include "am/pending_cache.hpp"
 #include "pg/context_resource.hpp"
@@ -44,23 +43,6 @@ class Publisher final : public tree::PendingWatch {
   const tree::DeltaEncoder& codes_;
   tree::InsertWatch& watch_;
 };
-
-// A bit a row that is there.
-std::uint32_t rows_there(const tree::RowIds& f) {
-  constexpr std::uint64_t kOnes = 0x0001000100010001, kTops = 0x8000800080008000;
-  std::uint16_t offset[tree::kDeltaRows];
-  std::uint64_t four[tree::kDeltaRows / 4];
-  std::memcpy(four, f.row_offset, sizeof four);
-  std::atomic_thread_fence(std::memory_order_acquire);
-  // Mostly all are there: no offset is zero in any word of four.
-  std::uint64_t absent = 0;
-  for (const std::uint64_t w : four) absent |= (w - kOnes) & ~w & kTops;
-  if (absent == 0) return 0xFFFF;
-  std::memcpy(offset, four, sizeof offset);
-  std::uint32_t mask = 0;
-  for (std::uint32_t lane = 0; lane < tree::kDeltaRows; ++lane) mask |= static_cast<std::uint32_t>(offset[lane] != 0) << lane;
-  return mask;
-}
 
 }  // namespace
 
@@ -133,30 +115,40 @@ bool visit_delta(pg::Delta& delta, std::uint64_t from, std::uint64_t covered, co
   const auto others_below = [&](std::uint64_t ordinal) {
     for (; next < std::min(ordinal, old.end()); next += tree::kDeltaRows) show_cached(cache, old, layout, next, 0xFFFF, visitor);
   };
+  const std::uint64_t trusted = std::max(covered, from);
+  // A block of which some slots are to be compared with the list.
+  const auto show_compared = [&](tree::DeltaBlock block, std::uint64_t first) {
+    const auto& f = *reinterpret_cast<const tree::RowIds*>(block.codes + layout.ids);
+    others_below(first);
+    const SlotMatch m = old.match(first, &f);
+    std::uint32_t mask = m.there;
+    if (m.missing != 0) show_cached(cache, old, layout, first, m.missing, visitor);
+    next = first + tree::kDeltaRows;
+    const std::uint32_t there = tree::delta_rows_there(f);
+    for (std::uint64_t ordinal = std::max(first, trusted); ordinal < first + tree::kDeltaRows; ++ordinal)
+      mask |= there & 1U << (ordinal - first);
+    if (mask != 0) visitor.block(block, mask);
+  };
   const pg::SharedLock lock(delta.chunks_lock(), LW_SHARED);
   // Another entry for the same file, which covers less, may have taken the place of the one that was looked at.
   if (!delta.still_ours() || delta.covered() > covered) return false;
-  delta.for_each_block(from, ~std::uint64_t{0}, [&](tree::DeltaBlock block, std::uint64_t first) {
-    const auto& f = *reinterpret_cast<const tree::RowIds*>(block.codes + layout.ids);
-    std::uint32_t mask = 0;
+  // From `covered` up to here all slots have been published, and no flush is at work on their blocks. Their row ids are not read
+  // before they are scored: that would take as long as scoring them, each being on a line of its own far from the last one.
+  const std::uint64_t published = delta.entry().next.load();
+  delta.for_each_run(from, ~std::uint64_t{0}, [&](tree::DeltaBlock block, std::uint64_t first, std::size_t blocks) {
+    const std::uint64_t end = first + blocks * tree::kDeltaRows;
+    for (; first < trusted && first < end; first += tree::kDeltaRows, block = layout.further(block, 1)) show_compared(block, first);
     others_below(first);
-    if (first >= covered && first >= from) {
-      // The blocks lie one after another: the second next one comes nearer while this one is scored.
-      for (std::size_t line = 0; line < layout.block_bytes; line += 64)
-        __builtin_prefetch(block.codes + 2 * layout.block_bytes + line, 0, 2);
-      mask = rows_there(f);
+    if (const std::uint64_t whole = std::min(published, end); first + tree::kDeltaRows <= whole) {
+      const std::size_t count = (whole - first) / tree::kDeltaRows;
+      visitor.run(block, count);
+      first += count * tree::kDeltaRows;
+      block = layout.further(block, count);
+    }
+    for (; first < end; first += tree::kDeltaRows, block = layout.further(block, 1)) {
+      const std::uint32_t mask = tree::delta_rows_there(*reinterpret_cast<const tree::RowIds*>(block.codes + layout.ids));
       if (mask != 0) visitor.block(block, mask);
-      return;
     }
-    const SlotMatch m = old.match(first, &f);
-    mask = m.there;
-    if (m.missing != 0) show_cached(cache, old, layout, first, m.missing, visitor);
-    next = first + tree::kDeltaRows;
-    for (std::uint64_t ordinal = std::max({first, covered, from}); ordinal < first + tree::kDeltaRows; ++ordinal) {
-      const std::uint16_t offset = slot_row(f, ordinal - first).offset;
-      mask |= offset != 0 && offset != tree::kDeltaStale ? 1U << (ordinal - first) : 0U;
-    }
-    if (mask != 0) visitor.block(block, mask);
   });
   others_below(~std::uint64_t{0});
   visitor.finish();

@@ -92,7 +92,7 @@ void DeltaFiller::list_missing() {
   };
   const pg::SharedLock lock(delta_.chunks_lock(), LW_SHARED);
   if (!delta_.still_ours()) return;
-  delta_.for_each_block(old_.begin(), old_.end(), [&](tree::DeltaBlock block, std::uint64_t first) {
+  delta_.for_each_block(layout_, old_.begin(), old_.end(), [&](tree::DeltaBlock block, std::uint64_t first) {
     missing_below(first);
     add_missing(first, old_.match(first, reinterpret_cast<const tree::RowIds*>(block.codes + layout_.ids)).missing);
     next = first + tree::kDeltaRows;
@@ -183,7 +183,10 @@ void cover_list(pg::Delta& delta, tree::PageStore& store, const tree::Space& spa
   const std::uint64_t from = tree::read_meta(store).pending_from;
   SlotCheck check(delta, space, delta.covered());
   tree::read_pending(store, from, check);
-  if (check.all()) delta.entry().covered = std::min(from, delta.covered());
+  if (!check.all()) return;
+  pg::DeltaIndex& entry = delta.entry();
+  entry.next = std::max(entry.next.load(), tree::next_pending_ordinal(store));
+  entry.covered = std::min(from, delta.covered());
 }
 
 }  // namespace longbow::am

@@ -11,6 +11,7 @@
 // Rows appear and vanish by atomic stores of their row ids.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -105,15 +106,25 @@ class Delta {
   void drop_below(std::uint64_t ordinal, std::uint64_t position);
   // Under `append`: gives back all chunks of an index whose list is empty, its next ordinal being this one.
   void drop_all(std::uint64_t next);
-  // Under `chunks`: calls f(block, ordinal of its first row) for each block that has an ordinal of [from, end), in their order.
+  // Under `chunks`: calls f(first block, ordinal of its first row, blocks) for each chunk's blocks that have an ordinal of
+  // [from, end), in their order; they lie one after another.
   template <class F>
-  void for_each_block(std::uint64_t from, std::uint64_t end, F&& f) {
-    const std::uint32_t step = tree::kDeltaRows;
+  void for_each_run(std::uint64_t from, std::uint64_t end, F&& f) {
+    constexpr std::uint64_t kRows = tree::kDeltaRows;
     for (std::int32_t c = entry_->first; c >= 0; c = chunk(c).next) {
       const std::uint64_t first = chunk(c).first;
-      for (std::uint32_t row = 0; row < entry_->chunk_rows; row += step)
-        if (first + row + step > from && first + row < end) f(block(c, row), first + row);
+      const std::uint64_t low = from > first ? (from - first) / kRows : 0;
+      const std::uint64_t all = entry_->chunk_rows / kRows;
+      const std::uint64_t high = end <= first ? 0 : std::min(all, (end - first - 1) / kRows + 1);
+      if (low < high) f(block(c, low * kRows), first + low * kRows, high - low);
     }
+  }
+  // The same block by block: f(block, ordinal of its first row).
+  template <class F>
+  void for_each_block(const tree::DeltaLayout& layout, std::uint64_t from, std::uint64_t end, F&& f) {
+    for_each_run(from, end, [&](tree::DeltaBlock block, std::uint64_t first, std::size_t blocks) {
+      for (std::size_t b = 0; b < blocks; ++b) f(layout.further(block, b), first + b * tree::kDeltaRows);
+    });
   }
   // Whether the entry is still this index's: to be looked at under one of its locks.
   [[nodiscard]] bool still_ours() const noexcept {

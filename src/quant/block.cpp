@@ -1,4 +1,5 @@
 // Codes in and out of the transposed blocks of simd/kernels.hpp, and the query as integers.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -12,30 +13,55 @@ constexpr std::size_t kRowBytes = 4;  // of one row in one group
 constexpr float kQueryLevels = 127.0F;
 constexpr float kTinyStep = 1e-36F;  // below it 1 / step is no longer a finite float
 
+// The four bytes of one row in one group: those of codes side by side are shifted at once, each within its byte.
+std::uint32_t join_lanes(const std::uint8_t* codes, unsigned bits) noexcept {
+  std::uint32_t lanes = 0;
+  for (unsigned shift = 0; shift < 8; shift += bits, codes += kRowBytes) {
+    std::uint32_t four;
+    std::memcpy(&four, codes, sizeof four);
+    lanes |= four << shift;
+  }
+  return lanes;
+}
+
+// Writes a row's part of the groups [first, first + count), each `stride` bytes after the one before.
+void put_groups(const std::uint8_t* codes, unsigned bits, std::size_t dims, std::size_t first, std::size_t count, std::uint8_t* out,
+                std::size_t stride) noexcept {
+  const std::size_t per_group = 32 / bits, whole = dims / per_group;
+  for (std::size_t group = first; group < first + count; ++group, out += stride) {
+    std::uint32_t lanes = 0;
+    if (group < whole) {
+      lanes = join_lanes(codes + group * per_group, bits);
+    } else if (group * per_group < dims) {
+      std::uint8_t last[32] = {};
+      std::memcpy(last, codes + group * per_group, dims - group * per_group);
+      lanes = join_lanes(last, bits);
+    }
+    std::memcpy(out, &lanes, sizeof lanes);
+  }
+}
+
 }  // namespace
 
 void put_row(std::uint8_t* block, unsigned row, unsigned bits, const std::uint8_t* codes, std::size_t dims,
              std::size_t first_group, std::size_t group_count) noexcept {
-  const std::size_t per_group = 32 / bits;
-  for (std::size_t g = 0; g < group_count; g++) {
-    std::uint32_t lanes[kRowBytes] = {};
-    const std::size_t start = (first_group + g) * per_group;
-    const std::size_t count = start >= dims ? 0 : dims - start < per_group ? dims - start : per_group;
-    for (std::size_t x = 0; x < count; x++)
-      lanes[x % kRowBytes] |= std::uint32_t{codes[start + x]} << (x / kRowBytes * bits);
-    std::uint8_t* out = block + g * simd::kGroupBytes + row * kRowBytes;
-    for (std::size_t lane = 0; lane < kRowBytes; lane++) out[lane] = static_cast<std::uint8_t>(lanes[lane]);
-  }
+  put_groups(codes, bits, dims, first_group, group_count, block + row * kRowBytes, simd::kGroupBytes);
+}
+
+void to_cells(const std::uint8_t* codes, unsigned bits, std::size_t dims, std::uint8_t* cells) noexcept {
+  put_groups(codes, bits, dims, 0, groups(dims, bits), cells, kRowBytes);
 }
 
 void get_row(const std::uint8_t* block, unsigned row, unsigned bits, std::size_t dims, std::uint8_t* codes) noexcept {
   const std::size_t per_group = 32 / bits;
-  const std::uint32_t mask = (1U << bits) - 1;
+  const std::uint32_t mask = ((1U << bits) - 1) * 0x01010101U;
   for (std::size_t start = 0; start < dims; start += per_group) {
-    const std::uint8_t* in = block + start / per_group * simd::kGroupBytes + row * kRowBytes;
-    const std::size_t count = dims - start < per_group ? dims - start : per_group;
-    for (std::size_t x = 0; x < count; x++)
-      codes[start + x] = static_cast<std::uint8_t>((std::uint32_t{in[x % kRowBytes]} >> (x / kRowBytes * bits)) & mask);
+    std::uint32_t lanes;
+    std::memcpy(&lanes, block + start / per_group * simd::kGroupBytes + row * kRowBytes, sizeof lanes);
+    for (std::size_t x = start; x < std::min(dims, start + per_group); x += kRowBytes, lanes >>= bits) {
+      const std::uint32_t four = lanes & mask;
+      std::memcpy(codes + x, &four, std::min(dims - x, kRowBytes));
+    }
   }
 }
 

@@ -31,7 +31,8 @@ const char* implementation_name(Tier tier, const char* kernel) noexcept {
   const Kernels* table = &kernels_of(tier);
 #if defined(__x86_64__)
   const bool popcnt = table == &kAvx512PopcntKernels, vnni = popcnt || table == &kAvx512VnniKernels;
-  if (vnni && std::strncmp(kernel, "block_dot", 9) == 0) return "avx512+vnni";
+  const auto begins = [kernel](const char* name) { return std::strncmp(kernel, name, std::strlen(name)) == 0; };
+  if (vnni && (begins("block_dot") || begins("block_scan"))) return "avx512+vnni";
   const auto is = [kernel](const char* name) { return std::strcmp(kernel, name) == 0; };
   if (popcnt && (is("hamming") || is("jaccard") || is("block_both"))) return "avx512+vpopcntdq";
 #else
@@ -115,7 +116,8 @@ std::size_t kernel_choices(const KernelChoice** rows) noexcept {
   static constexpr const char* kNames[] = {
       "l2_squared",  "inner_product", "l1",         "cosine",         "block_dot_1",    "block_dot_2",
       "block_dot_4", "block_dot_8",   "block_l1_1", "block_l1_2",     "block_l1_4",     "block_l1_8",
-      "block_score", "select_upto",   "select_sums", "refine_l2",     "refine_ip",      "refine_l1",      "max_abs",
+      "block_score", "block_scan_1",  "block_scan_2", "block_scan_4", "block_scan_8",
+      "select_upto", "select_sums",   "refine_l2",  "refine_ip",      "refine_l1",      "max_abs",
       "grid_sums",   "grid_codes",    "subtract",   "multiply",       "add_to",         "scale",
       "butterfly",   "hadamard",      "dot_packed", "nearest_packed", "l2_squared_f16", "inner_product_f16",
       "l1_f16",      "cosine_f16",    "from_f16",   "to_f16",         "hamming",        "jaccard",

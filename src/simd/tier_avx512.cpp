@@ -1,5 +1,5 @@
-// The AVX-512 tier (Skylake-X, Zen 4 and later): 16 lanes, parts of vectors by mask, and block_dot a second time with
-// VNNI's dpbusd, the bit kernels with VPOPCNTDQ. The intrinsics in their maskz form are those whose plain form makes
+// The AVX-512 tier (Skylake-X, Zen 4 and later): 16 lanes, parts of vectors by mask, and block_dot and block_scan a second
+// time with VNNI's dpbusd, the bit kernels with VPOPCNTDQ. The intrinsics in their maskz form are those whose plain form makes
 // GCC 12 warn about the undefined vector inside.
 #include "simd/tiers.hpp"
 
@@ -197,12 +197,11 @@ LB_VNNI_OP void dot_group(I (&sums)[8 / Bits], const std::uint8_t* codes, const 
   }
 }
 
-// block_dot by dpbusd. Plane p counts 2^(p * Bits) fold into its own sum, which is shifted back exactly at the end.
+// A block's sums by dpbusd. Plane p counts 2^(p * Bits) fold into its own sum, which is shifted back exactly at the end.
 // Such a sum stays below 2^31 for 17,000 groups (240 * 4 * 127 a group in the worst plane, the upper one of 4 bits).
 // Eight sums hide dpbusd's latency of five cycles, so a step takes 8 / kPlanes groups.
 template <int Bits>
-[[gnu::target(LB_VNNI_TARGET)]] inline void block_dot_vnni(const std::uint8_t* codes, std::size_t groups,
-                                                           const std::int8_t* query, std::int32_t* acc) noexcept {
+LB_VNNI_OP I block_sums(const std::uint8_t* codes, std::size_t groups, const std::int8_t* query) {
   constexpr int kPlanes = 8 / Bits, kGroups = 8 / kPlanes;
   constexpr std::size_t kQueryBytes = 4 * kPlanes;
   I sums[kGroups][kPlanes];
@@ -220,19 +219,40 @@ template <int Bits>
     if (g == groups) break;
     dot_group<Bits>(sums[g], codes, query);
   }
-  I total = load_ints(acc);
+  I total = zero_ints();
 #pragma GCC unroll 8
   for (int p = 0; p < kPlanes; ++p) {
 #pragma GCC unroll 8
     for (int g = 1; g < kGroups; ++g) sums[0][p] = add32(sums[0][p], sums[g][p]);
     total = add32(total, _mm512_maskz_srai_epi32(kAll, sums[0][p], p * Bits));
   }
-  store_ints(acc, total);
+  return total;
+}
+
+template <int Bits>
+[[gnu::target(LB_VNNI_TARGET)]] inline void block_dot_vnni(const std::uint8_t* codes, std::size_t groups,
+                                                           const std::int8_t* query, std::int32_t* acc) noexcept {
+  store_ints(acc, add32(load_ints(acc), block_sums<Bits>(codes, groups, query)));
+}
+
+// block_scan with a block's sums in a register from the first group to the estimates: half the time of block_dot and
+// block_score called one after the other, at 100 dimensions.
+template <int Bits>
+[[gnu::target(LB_VNNI_TARGET)]] inline void block_scan_vnni(const BlockRun& run, float threshold, float* estimate,
+                                                            std::uint32_t* below) noexcept {
+  const std::uint8_t* codes = run.codes;
+  const float *add = run.add, *scale = run.scale;
+  for (std::size_t b = 0; b < run.blocks; ++b, codes += run.code_stride, estimate += kBlockRows) {
+    below[b] = score_lanes(block_sums<Bits>(codes, run.groups, run.query), add, scale, run.by, threshold, estimate);
+    add = further(add, run.add_stride);
+    scale = further(scale, run.scale_stride);
+  }
 }
 
 constexpr Kernels with_vnni(Kernels table) {
   const BlockDot dots[4] = {block_dot_vnni<1>, block_dot_vnni<2>, block_dot_vnni<4>, block_dot_vnni<8>};
-  for (int i = 0; i < 4; ++i) table.block_dot[i] = dots[i];
+  const BlockScan scans[4] = {block_scan_vnni<1>, block_scan_vnni<2>, block_scan_vnni<4>, block_scan_vnni<8>};
+  for (int i = 0; i < 4; ++i) table.block_dot[i] = dots[i], table.block_scan[i] = scans[i];
   return table;
 }
 

@@ -207,6 +207,20 @@ std::uint32_t block_score(const std::int32_t* acc, const float* add, const float
   return mask;
 }
 
+const float* further(const float* at, std::size_t bytes) noexcept {
+  return reinterpret_cast<const float*>(reinterpret_cast<const char*>(at) + bytes);
+}
+
+template <unsigned Bits>
+void block_scan(const BlockRun& run, float threshold, float* estimate, std::uint32_t* below) noexcept {
+  for (std::size_t b = 0; b < run.blocks; ++b) {
+    std::int32_t acc[kBlockRows] = {};
+    block_dot<Bits>(run.codes + b * run.code_stride, run.groups, run.query, acc);
+    below[b] = block_score(acc, further(run.add, b * run.add_stride), further(run.scale, b * run.scale_stride), run.by, threshold,
+                           estimate + b * kBlockRows);
+  }
+}
+
 std::size_t select_upto(const float* keys, std::size_t n, float bar, std::uint32_t* out) noexcept {
   std::size_t found = 0;
   for (std::size_t i = 0; i < n; ++i) {
@@ -312,6 +326,7 @@ constinit const Kernels kScalarKernels = {
     .block_dot = {block_dot<1>, block_dot<2>, block_dot<4>, block_dot<8>},
     .block_l1 = {block_l1<1>, block_l1<2>, block_l1<4>, block_l1<8>},
     .block_score = block_score,
+    .block_scan = {block_scan<1>, block_scan<2>, block_scan<4>, block_scan<8>},
     .select_upto = select_upto,
     .select_sums = select_sums,
     .refine_l2 = refine_l2,

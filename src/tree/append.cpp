@@ -102,7 +102,7 @@ std::size_t append_narrow(PageStore& store, const Space& space, const PageRef& h
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t slot = target.slot + i;
     const BlockPlace at = place_of_block(g, slot / 16);
-    put_scan(g, scan_image + at.codes, static_cast<unsigned>(slot % 16), rows[i].scan_codes, 0, g.groups);
+    put_scan(g, scan_image + at.codes, static_cast<unsigned>(slot % 16), rows[i].scan_codes, rows[i].cells, 0, g.groups);
     put_leaf_factors(g, scan_image + at.factors, slot % 16, rows[i].row, rows[i].scan);
     if (!g.packed) put_refine(g, refine_image, slot, 0, {rows[i].refine, rows[i].row}, rows[i].refine_codes);
   }
@@ -139,7 +139,7 @@ std::size_t append_wide(PageStore& store, const Space& space, const PageRef& hea
     Change change(store);
     std::uint8_t* image = edit_part(change, part, PageKind::scan, before.node_id, head.block(), page);
     const std::size_t from = i * g.page_groups;
-    put_scan(g, image + kBodyOffset, lane, row.scan_codes, from, std::min(g.page_groups, g.groups - from));
+    put_scan(g, image + kBodyOffset, lane, row.scan_codes, row.cells, from, std::min(g.page_groups, g.groups - from));
     change.commit();
     scan_blocks[i] = part.page.block();
   }
@@ -159,7 +159,7 @@ std::size_t append_wide(PageStore& store, const Space& space, const PageRef& hea
   }
   for (std::size_t i = 0; i < g.refine_span; ++i) directory[g.refine_entry(refine_first + i)] = refine_blocks[i];
   h.refine_pages = static_cast<std::uint16_t>(std::max<std::size_t>(h.refine_pages, refine_first + g.refine_span));
-  put_scan(g, scan_image + place.codes, lane, row.scan_codes, 0, std::min(g.page_groups, g.groups));
+  put_scan(g, scan_image + place.codes, lane, row.scan_codes, row.cells, 0, std::min(g.page_groups, g.groups));
   put_leaf_factors(g, scan_image + place.factors, lane, row.row, row.scan);
   count_slots(h, target, 1, no_free);
   commit(change, rider, 1);

@@ -78,78 +78,36 @@ struct PackedHeader {
   RowId row;
   quant::ScanFactors scan;
   quant::RefineFactors refine;
+  float squared;
 };
-
-// The codes of a byte, each in a byte of its own, the lowest bits first.
-template <unsigned Bits>
-auto spread_byte(std::uint8_t byte) noexcept {
-  if constexpr (Bits == 1) {
-    // Byte i keeps bit i alone; adding 0x7F brings any bit to the top.
-    const std::uint64_t apart = byte * 0x0101010101010101ULL & 0x8040201008040201ULL;
-    return (apart + 0x7F7F7F7F7F7F7F7FULL) >> 7 & 0x0101010101010101ULL;
-  } else if constexpr (Bits == 2) {
-    const std::uint32_t b = byte;
-    return (b | b << 6 | b << 12 | b << 18) & 0x03030303U;
-  } else {
-    return static_cast<std::uint16_t>((byte | byte << 4) & 0x0F0F);
-  }
-}
-
-template <unsigned Bits>
-void spread_codes(const std::uint8_t* packed, std::size_t dims, std::uint8_t* codes) noexcept {
-  constexpr std::size_t kPerByte = 8 / Bits;
-  const std::size_t whole = dims / kPerByte;
-  for (std::size_t i = 0; i < whole; ++i) {
-    const auto spread = spread_byte<Bits>(packed[i]);
-    static_assert(sizeof spread == kPerByte);
-    std::memcpy(codes + i * kPerByte, &spread, kPerByte);
-  }
-  for (std::size_t i = whole * kPerByte; i < dims; ++i)
-    codes[i] = static_cast<std::uint8_t>(packed[whole] >> (i % kPerByte * Bits) & ((1U << Bits) - 1));
-}
-
-std::size_t packed_scan_bytes(const Space& space) noexcept {
-  return space.has_bits() ? space.scan_bytes() : (space.meta.dims * space.meta.bits + 7) / 8;
-}
 
 }  // namespace
 
 std::size_t PackedRow::bytes(const Space& space) noexcept {
-  return sizeof(PackedHeader) + space.refine_bytes() + packed_scan_bytes(space);
+  return sizeof(PackedHeader) + space.refine_bytes() + space.leaf.groups * quant::kCellBytes;
 }
 
+// All that a row alone can tell is done here, where workers take part, and not by the leader that writes.
 void PackedRow::pack(const Space& space, RowId row, const RowEncoder& encoder, std::uint8_t* out) noexcept {
-  const PackedHeader header{row, encoder.scan(), encoder.refine()};
-  std::memcpy(out, &header, sizeof header);
+  PackedHeader header{row, encoder.scan(), encoder.refine(), 0};
+  std::uint8_t* refine = out + sizeof header;
+  std::uint8_t* cells = refine + space.refine_bytes();
   if (space.has_bits()) {
-    std::memcpy(out + sizeof header, encoder.scan_codes(), space.scan_bytes());
-    return;
+    std::memcpy(cells, encoder.scan_codes(), space.scan_bytes());
+  } else {
+    std::memcpy(refine, encoder.refine_codes(), space.dims());
+    quant::to_cells(encoder.scan_codes(), space.leaf.bits, space.dims(), cells);
+    header.squared = decoded_square(encoder.refine_codes(), header.refine.step, space.dims());
   }
-  std::memcpy(out + sizeof header, encoder.refine_codes(), space.dims());
-  std::uint8_t* scan = out + sizeof header + space.dims();
-  const unsigned bits = space.meta.bits;
-  const unsigned per_byte = 8 / bits;
-  const std::uint8_t* codes = encoder.scan_codes();
-  for (std::size_t i = 0, n = space.dims(); i < n; i += per_byte) {
-    unsigned byte = 0;
-    for (unsigned j = 0; j < per_byte && i + j < n; ++j) byte |= static_cast<unsigned>(codes[i + j]) << (j * bits);
-    *scan++ = static_cast<std::uint8_t>(byte);
-  }
+  std::memcpy(out, &header, sizeof header);
 }
 
-EncodedRow PackedRow::unpack(const Space& space, const std::uint8_t* in, std::uint8_t* scan_codes) noexcept {
+EncodedRow PackedRow::view(const Space& space, const std::uint8_t* in, float& squared) noexcept {
   PackedHeader header;
   std::memcpy(&header, in, sizeof header);
+  squared = header.squared;
   const std::uint8_t* refine = in + sizeof header;
-  if (space.has_bits()) return {header.row, header.scan, {}, refine, nullptr};
-  const std::uint8_t* scan = refine + space.dims();
-  switch (space.meta.bits) {
-    case 1: spread_codes<1>(scan, space.dims(), scan_codes); break;
-    case 2: spread_codes<2>(scan, space.dims(), scan_codes); break;
-    case 4: spread_codes<4>(scan, space.dims(), scan_codes); break;
-    default: std::memcpy(scan_codes, scan, space.dims()); break;
-  }
-  return {header.row, header.scan, header.refine, scan_codes, refine};
+  return {header.row, header.scan, header.refine, refine + space.refine_bytes(), refine, true};
 }
 
 TreeBuilder::TreeBuilder(PageStore& store, Space& space, std::pmr::memory_resource& memory)
@@ -160,20 +118,22 @@ void TreeBuilder::add_cluster(const float* centroid, const std::uint8_t* packed,
   const std::size_t parts = std::max<std::size_t>(1, (rows + most - 1) / most);
   const std::size_t row_bytes = PackedRow::bytes(space_);
   std::pmr::vector<EncodedRow> encoded(&memory_);
-  std::pmr::vector<std::uint8_t> scan(&memory_);
   for (std::size_t part = 0; part < parts; ++part) {
     store_.tick();
     const std::size_t from = rows * part / parts;
     const std::size_t to = rows * (part + 1) / parts;
     encoded.clear();
-    scan.resize(space_.has_bits() ? 0 : (to - from) * space_.dims());
-    for (std::size_t i = from; i < to; ++i)
-      encoded.push_back(
-          PackedRow::unpack(space_, packed + i * row_bytes, scan.data() + (space_.has_bits() ? 0 : (i - from) * space_.dims())));
+    double squares = 0;
+    for (std::size_t i = from; i < to; ++i) {
+      float squared;
+      encoded.push_back(PackedRow::view(space_, packed + i * row_bytes, squared));
+      squares += static_cast<double>(squared);
+    }
     const std::uint32_t id = next_id();
     const PageRef head = PageRef::allocate(store_);
     write_leaf(store_, space_, head, {id, 0, centroid, {}}, encoded, memory_);
-    leaves_.push_back({{head.block(), id}, centroid, spread_of(space_, encoded, centroid)});
+    const float spread = space_.has_bits() ? spread_of(space_, encoded, centroid) : mean_square(squares, to - from);
+    leaves_.push_back({{head.block(), id}, centroid, spread});
   }
 }
 

@@ -41,7 +41,7 @@ DeltaLayout delta_layout(const Space& space) noexcept {
 
 void put_delta_row(const DeltaLayout& layout, DeltaBlock block, std::size_t lane, const EncodedRow& row) noexcept {
   const Geometry& g = layout.geometry;
-  put_scan(g, block.codes, static_cast<unsigned>(lane), row.scan_codes, 0, g.groups);
+  put_scan(g, block.codes, static_cast<unsigned>(lane), row.scan_codes, row.cells, 0, g.groups);
   if (!g.packed) {
     std::uint8_t* refine = block.refine + lane * layout.refine_bytes;
     std::memcpy(refine, &row.refine, sizeof row.refine);
@@ -51,6 +51,23 @@ void put_delta_row(const DeltaLayout& layout, DeltaBlock block, std::size_t lane
   auto& ids = *reinterpret_cast<RowIds*>(block.codes + layout.ids);
   ids.row_block[lane] = row.row.block;
   std::atomic_ref(ids.row_offset[lane]).store(row.row.offset, std::memory_order_release);
+}
+
+std::uint32_t delta_rows_there(const RowIds& ids) noexcept {
+  constexpr std::uint64_t kOnes = 0x0001000100010001, kTops = 0x8000800080008000;
+  std::uint64_t four[kDeltaRows / 4];
+  std::memcpy(four, ids.row_offset, sizeof four);
+  std::atomic_thread_fence(std::memory_order_acquire);
+  // Mostly all are there: no offset is zero, and none has its top bit, as the mark has, in any word of four.
+  std::uint64_t odd = 0;
+  for (const std::uint64_t w : four) odd |= ((w - kOnes) & ~w & kTops) | (w & kTops);
+  if (odd == 0) return 0xFFFF;
+  std::uint16_t offset[kDeltaRows];
+  std::memcpy(offset, four, sizeof offset);
+  std::uint32_t mask = 0;
+  for (std::uint32_t lane = 0; lane < kDeltaRows; ++lane)
+    mask |= static_cast<std::uint32_t>(offset[lane] != 0 && offset[lane] != kDeltaStale) << lane;
+  return mask;
 }
 
 DeltaEncoder::DeltaEncoder(const Space& space, std::pmr::memory_resource& memory)

@@ -160,6 +160,7 @@ class BlockScorer {
       : kernels_(simd::kernels()),
         dot_(kernels_.block_dot[simd::width_index(g.bits)]),
         l1_(kernels_.block_l1[simd::width_index(g.bits)]),
+        scan_(kernels_.block_scan[simd::width_index(g.bits)]),
         query_(query),
         per_group_(32 / g.bits),
         dims_(g.dims),
@@ -198,7 +199,6 @@ class BlockScorer {
   [[nodiscard]] const std::int32_t* both() const noexcept { return acc_; }
   // Writes the 16 estimates; a bit a row tells which are below the threshold.
   std::uint32_t score(const float* add, const float* scale, float threshold, float* estimate) const noexcept {
-    static constexpr float kNothing[16] = {};
     if (form_ != Form::taxicab)
       return kernels_.block_score(acc_, form_ == Form::product ? kNothing : add, scale, by_, threshold, estimate);
     std::uint32_t mask = 0;
@@ -209,10 +209,24 @@ class BlockScorer {
     return mask;
   }
 
+  // Whether scan() can do what begin(), add() and score() do block by block.
+  [[nodiscard]] bool scans() const noexcept { return form_ <= Form::product; }
+  // Scores whole blocks of leaf rows, the first with these codes and factors, the others each so many bytes further on:
+  // estimates of 16 rows and a mask of those below the threshold for each block.
+  void scan(const std::uint8_t* codes, std::size_t code_stride, const LeafFactors& f, std::size_t factor_stride, std::size_t groups,
+            std::size_t blocks, float threshold, float* estimate, std::uint32_t* below) const noexcept {
+    const bool product = form_ == Form::product;
+    scan_({codes, product ? kNothing : f.add, f.scale, code_stride, product ? 0 : factor_stride, factor_stride, blocks, groups,
+           query_.q8, by_},
+          threshold, estimate, below);
+  }
+
  private:
+  static constexpr float kNothing[16] = {};
   const simd::Kernels& kernels_;
   simd::BlockDot dot_;
   simd::BlockL1 l1_;
+  simd::BlockScan scan_;
   BlockQuery query_;
   std::size_t per_group_, dims_;
   Form form_;

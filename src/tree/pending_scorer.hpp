@@ -41,18 +41,31 @@ class PendingScorer final : public PendingVisitor {
       scorer_.set_base(0);
   }
 
-  void block(DeltaBlock bytes, std::uint32_t mask) override {
-    alignas(64) float estimate[16];
-    const std::uint32_t below = space_.has_bits() ? score<BitFactors>(bytes, estimate) : score<LeafFactors>(bytes, estimate);
-    const auto& ids = *reinterpret_cast<const RowIds*>(bytes.codes + layout_.ids);
-    // Nearly all blocks are full. Where the CPU's instruction cannot be used, counting bits is a call: 1.4 % of a search's time.
-    rows_ += mask == 0xFFFF ? 16 : static_cast<std::uint64_t>(__builtin_popcount(mask));
-    for (mask &= keep_ > 0 ? below : 0xFFFFU; mask != 0; mask &= mask - 1) {
-      const auto i = static_cast<std::size_t>(__builtin_ctz(mask));
-      const float safe = estimate[i] == estimate[i] ? estimate[i] : kFar;
-      found_.push_back({safe, set_[i], static_cast<std::uint32_t>(scorer_.both()[i]), bytes.refine + i * layout_.refine_bytes,
-                        {ids.row_block[i], ids.row_offset[i]}});
+  void run(DeltaBlock first, std::size_t blocks) override {
+    constexpr std::size_t kMost = 32;
+    alignas(64) float estimate[kMost * kDeltaRows];
+    std::uint32_t below[kMost];
+    rows_ += blocks * kDeltaRows;
+    for (std::size_t n; blocks > 0; blocks -= n, first = layout_.further(first, n)) {
+      n = scorer_.scans() ? std::min(blocks, kMost) : 1;
+      if (scorer_.scans())
+        scorer_.scan(first.codes, layout_.block_bytes, *reinterpret_cast<const LeafFactors*>(first.codes + layout_.factors),
+                     layout_.block_bytes, layout_.geometry.groups, n, threshold_, estimate, below);
+      else
+        below[0] = score_one(first, estimate);
+      for (std::size_t b = 0; b < n; ++b) {
+        const DeltaBlock at = layout_.further(first, b);
+        if (const std::uint32_t found = keep_ > 0 ? below[b] : 0xFFFFU; found != 0)
+          take(at, found & rows_there(at), estimate + b * kDeltaRows);
+      }
+      if (keep_ > 0 && found_.size() >= keep_ * 4) trim();
     }
+  }
+  void block(DeltaBlock bytes, std::uint32_t mask) override {
+    alignas(64) float estimate[kDeltaRows];
+    const std::uint32_t below = score_one(bytes, estimate);
+    rows_ += static_cast<std::uint64_t>(__builtin_popcount(mask));
+    take(bytes, keep_ > 0 ? mask & below : mask, estimate);
     if (keep_ > 0 && found_.size() >= keep_ * 4) trim();
   }
   void bare(RowId row) override { bare_->push_back(row); }
@@ -85,6 +98,23 @@ class PendingScorer final : public PendingVisitor {
     const std::uint8_t* refine;
     RowId row;
   };
+  [[nodiscard]] std::uint32_t rows_there(DeltaBlock bytes) const noexcept {
+    return delta_rows_there(*reinterpret_cast<const RowIds*>(bytes.codes + layout_.ids));
+  }
+  // Notes the rows of `mask` with their estimates.
+  void take(DeltaBlock bytes, std::uint32_t mask, const float* estimate) {
+    const auto& ids = *reinterpret_cast<const RowIds*>(bytes.codes + layout_.ids);
+    for (; mask != 0; mask &= mask - 1) {
+      const auto i = static_cast<std::size_t>(__builtin_ctz(mask));
+      const float safe = estimate[i] == estimate[i] ? estimate[i] : kFar;
+      found_.push_back({safe, set_[i], static_cast<std::uint32_t>(scorer_.both()[i]), bytes.refine + i * layout_.refine_bytes,
+                        {ids.row_block[i], ids.row_offset[i]}});
+    }
+  }
+  // A bit a row of the block that is below the threshold.
+  std::uint32_t score_one(DeltaBlock bytes, float* estimate) noexcept {
+    return space_.has_bits() ? score<BitFactors>(bytes, estimate) : score<LeafFactors>(bytes, estimate);
+  }
   template <class Factors>
   std::uint32_t score(DeltaBlock bytes, float* estimate) noexcept {
     const auto& f = *reinterpret_cast<const Factors*>(bytes.codes + layout_.factors);
@@ -125,6 +155,12 @@ class PendingScorer final : public PendingVisitor {
 class PendingIds final : public PendingVisitor {
  public:
   PendingIds(const Space& space, std::pmr::vector<RowId>& bare) : layout_(delta_layout(space)), bare_(bare) {}
+  void run(DeltaBlock first, std::size_t blocks) override {
+    for (std::size_t b = 0; b < blocks; ++b) {
+      const DeltaBlock at = layout_.further(first, b);
+      block(at, delta_rows_there(*reinterpret_cast<const RowIds*>(at.codes + layout_.ids)));
+    }
+  }
   void block(DeltaBlock bytes, std::uint32_t mask) override {
     const auto& f = *reinterpret_cast<const RowIds*>(bytes.codes + layout_.ids);
     for (; mask != 0; mask &= mask - 1) {

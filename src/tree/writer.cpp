@@ -12,10 +12,10 @@ struct SlotWriter {
   const Geometry& g;
 
   void codes(std::uint8_t* page, const BlockPlace& place, std::size_t part, std::size_t slot,
-             const std::uint8_t* row_codes) const {
+             const std::uint8_t* row_codes, bool cells) const {
     const std::size_t from = part * g.page_groups;
     const std::size_t count = g.block_pages == 1 ? g.groups : std::min(g.page_groups, g.groups - from);
-    put_scan(g, page + (part == 0 ? place.codes : kBodyOffset), static_cast<unsigned>(slot % 16), row_codes,
+    put_scan(g, page + (part == 0 ? place.codes : kBodyOffset), static_cast<unsigned>(slot % 16), row_codes, cells,
              g.block_pages == 1 ? 0 : from, count);
   }
 };
@@ -157,8 +157,9 @@ void put_refine(const Geometry& g, std::uint8_t* page, std::size_t slot, std::si
   if (from < g.dims) std::memcpy(page + kBodyOffset, codes + from, std::min(kBodyBytes, g.dims - from));
 }
 
-void put_scan(const Geometry& g, std::uint8_t* block, unsigned row, const std::uint8_t* codes, std::size_t first, std::size_t count) {
-  if (g.packed)
+void put_scan(const Geometry& g, std::uint8_t* block, unsigned row, const std::uint8_t* codes, bool cells, std::size_t first,
+              std::size_t count) {
+  if (g.packed || cells)
     quant::put_cells(block, row, codes, first, count);
   else
     quant::put_row(block, row, g.bits, codes, g.dims, first, count);
@@ -187,7 +188,7 @@ void write_leaf(PageStore& store, const Space& space, const PageRef& head, const
   if (rows.size() > g.max_rows) throw base::Error(base::Errc::internal, "a leaf was given too many rows");
   const SlotWriter slots{g};
   const auto fill = [&](std::uint8_t* page, const BlockPlace& place, std::size_t part, std::size_t slot) {
-    slots.codes(page, place, part, slot, rows[slot].scan_codes);
+    slots.codes(page, place, part, slot, rows[slot].scan_codes, rows[slot].cells);
     if (part == 0) put_leaf_factors(g, page + place.factors, slot % 16, rows[slot].row, rows[slot].scan);
   };
   Directory directory = empty_directory(g, memory);
@@ -210,20 +211,27 @@ float spread_of_bits(const Space& space, std::span<const EncodedRow> rows, const
 
 }  // namespace
 
+float decoded_square(const std::uint8_t* refine_codes, float step, std::size_t dims) noexcept {
+  // In quarters of a squared step, which are whole: a code's value is half of 2 u - 255.
+  std::int32_t quarters = 0;
+  static_assert(std::int64_t{255 * 255} * kMaxDims < INT32_MAX);
+  for (std::size_t i = 0; i < dims; ++i) {
+    const auto twice = static_cast<std::int16_t>(2 * refine_codes[i] - 255);
+    quarters += twice * twice;
+  }
+  return 0.25F * static_cast<float>(quarters) * step * step;
+}
+
+float mean_square(double sum, std::size_t rows) noexcept {
+  const double mean = rows == 0 ? 0.0 : sum / static_cast<double>(rows);
+  return mean < static_cast<double>(std::numeric_limits<float>::max()) ? static_cast<float>(mean) : 0.0F;
+}
+
 float spread_of(const Space& space, std::span<const EncodedRow> rows, const float* centroid) noexcept {
   if (space.has_bits()) return spread_of_bits(space, rows, centroid);
   double sum = 0;
-  for (const EncodedRow& row : rows) {
-    // In quarters of a squared step, which are whole: a code's value is half of 2 u - 255.
-    std::int64_t quarters = 0;
-    for (std::size_t i = 0; i < space.dims(); ++i) {
-      const int twice = 2 * static_cast<int>(row.refine_codes[i]) - 255;
-      quarters += twice * twice;
-    }
-    sum += 0.25 * static_cast<double>(quarters) * static_cast<double>(row.refine.step) * static_cast<double>(row.refine.step);
-  }
-  const double mean = rows.empty() ? 0.0 : sum / static_cast<double>(rows.size());
-  return mean < static_cast<double>(std::numeric_limits<float>::max()) ? static_cast<float>(mean) : 0.0F;
+  for (const EncodedRow& row : rows) sum += static_cast<double>(decoded_square(row.refine_codes, row.refine.step, space.dims()));
+  return mean_square(sum, rows.size());
 }
 
 quant::ScanFactors encode_child(const Space& space, const float* parent, const float* child, float* residual,
@@ -242,7 +250,7 @@ void write_inner(PageStore& store, const Space& space, const PageRef& head, cons
   const auto fill = [&](std::uint8_t* page, const BlockPlace& place, std::size_t part, std::size_t slot) {
     const quant::ScanFactors scan =
         encode_child(space, identity.centroid, children[slot].centroid, residual.data(), codes.data());
-    slots.codes(page, place, part, slot, codes.data());
+    slots.codes(page, place, part, slot, codes.data(), false);
     if (part > 0) return;
     auto& f = *reinterpret_cast<InnerFactors*>(page + place.factors);
     f.add[slot % 16] = scan.add;

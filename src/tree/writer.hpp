@@ -42,6 +42,9 @@ void write_inner(PageStore& store, const Space& space, const PageRef& head, cons
 // Mean squared length of the rows' residuals, from their refine codes; of bits that around their mean, for which the centroid
 // is taken.
 float spread_of(const Space& space, std::span<const EncodedRow> rows, const float* centroid) noexcept;
+// What it is the mean of, and the mean of such a sum; 0 where that is no finite float.
+float decoded_square(const std::uint8_t* refine_codes, float step, std::size_t dims) noexcept;
+float mean_square(double sum, std::size_t rows) noexcept;
 
 // Encodes a child's centroid as a row of an inner node. `codes` has dims bytes, `residual` dims floats.
 quant::ScanFactors encode_child(const Space& space, const float* parent, const float* child, float* residual,
@@ -54,7 +57,9 @@ BlockId write_chain(PageStore& store, PageKind kind, const std::uint8_t* bytes, 
 void put_refine(const Geometry& g, std::uint8_t* page, std::size_t slot, std::size_t part, const RefineHeader& header,
                 const std::uint8_t* codes);
 // Writes one row's scan codes into groups [first, first + count) of its block, whose own bytes begin at `block`.
-void put_scan(const Geometry& g, std::uint8_t* block, unsigned row, const std::uint8_t* codes, std::size_t first, std::size_t count);
+// `cells`: the codes are cells already, as those of bits always are.
+void put_scan(const Geometry& g, std::uint8_t* block, unsigned row, const std::uint8_t* codes, bool cells, std::size_t first,
+              std::size_t count);
 // The row's own part of its block's factors; put_leaf_factors() adds its id.
 void put_row_factors(const Geometry& g, std::uint8_t* factors, std::size_t row, quant::ScanFactors scan);
 void put_leaf_factors(const Geometry& g, std::uint8_t* factors, std::size_t row, RowId id, quant::ScanFactors scan);

@@ -59,6 +59,8 @@ void decode_refine(const std::uint8_t* codes, float step, const float* centroid,
 // `block` points at first_group's own 64 bytes, so that a block may be spread over pages.
 void put_row(std::uint8_t* block, unsigned row, unsigned bits, const std::uint8_t* codes, std::size_t dims,
              std::size_t first_group, std::size_t group_count) noexcept;
+// The same bytes of all groups one after another, as put_cells() of bits.hpp takes them.
+void to_cells(const std::uint8_t* codes, unsigned bits, std::size_t dims, std::uint8_t* cells) noexcept;
 // Reads it back: the inverse of put_row over all groups.
 void get_row(const std::uint8_t* block, unsigned row, unsigned bits, std::size_t dims, std::uint8_t* codes) noexcept;
 

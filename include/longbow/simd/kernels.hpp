@@ -45,6 +45,16 @@ struct BlockScale {
   float base, step, offset;
 };
 
+// Blocks that are scored in one call. From a block to the next one codes, add and scale lie their strides (in bytes) further.
+struct BlockRun {
+  const std::uint8_t* codes;
+  const float *add, *scale;
+  std::size_t code_stride, add_stride, scale_stride;
+  std::size_t blocks, groups;
+  const std::int8_t* query;
+  BlockScale by;
+};
+
 struct Nearest {
   std::uint32_t index;  // column with the smallest value
   float value;          // that value
@@ -57,6 +67,9 @@ using BlockDot = void (*)(const std::uint8_t* codes, std::size_t groups, const s
 using BlockL1 = void (*)(const std::uint8_t* codes, std::size_t dims, const float* t, const float* scale,
                          float* acc) noexcept;
 
+// block_dot from zero and block_score of each block of a run: its estimates to estimate[16 * block], what is below to below[block].
+using BlockScan = void (*)(const BlockRun& run, float threshold, float* estimate, std::uint32_t* below) noexcept;
+
 struct Kernels {
   // -- distances between float vectors; overflow gives infinity, NaN stays NaN
   float (*l2_squared)(const float* a, const float* b, std::size_t n) noexcept;
@@ -64,13 +77,14 @@ struct Kernels {
   float (*l1)(const float* a, const float* b, std::size_t n) noexcept;
   CosineSums (*cosine)(const float* a, const float* b, std::size_t n) noexcept;
 
-  // -- block scan, one function a code width: [0] 1 bit, [1] 2 bits, [2] 4 bits, [3] 8 bits
+  // -- block scan, one function a code width (block_scan too): [0] 1 bit, [1] 2 bits, [2] 4 bits, [3] 8 bits
   BlockDot block_dot[4];
   BlockL1 block_l1[4];
   // Estimates of a block's rows: estimate[i] = base + add[i] + scale[i] * (step * (acc[i] + offset)); bit i of the
   // result is set where estimate[i] < threshold.
   std::uint32_t (*block_score)(const std::int32_t* acc, const float* add, const float* scale, const BlockScale& by,
                                float threshold, float* estimate) noexcept;
+  BlockScan block_scan[4];
 
   // Numbers of the keys up to a bar, ascending; returns how many. `out` has room for n + 16.
   std::size_t (*select_upto)(const float* keys, std::size_t n, float bar, std::uint32_t* out) noexcept;
@@ -129,7 +143,7 @@ constexpr std::size_t packed_floats(std::size_t columns, std::size_t dims) noexc
 }
 void pack_columns(const float* columns_by_row, std::size_t columns, std::size_t dims, float* packed) noexcept;
 
-// Index into block_dot and block_l1 of a code width of 1, 2, 4 or 8 bits.
+// Index into block_dot, block_l1 and block_scan of a code width of 1, 2, 4 or 8 bits.
 constexpr int width_index(unsigned bits) noexcept { return bits == 1 ? 0 : bits == 2 ? 1 : bits == 4 ? 2 : 3; }
 
 // The table of the tier in force. The first use probes the CPU; set_tier_limit() lowers the tier.

@@ -21,6 +21,7 @@ struct EncodedRow {
   quant::RefineFactors refine;
   const std::uint8_t* scan_codes;
   const std::uint8_t* refine_codes;
+  bool cells = false;  // scan_codes are cells of a vector's codes (quant::to_cells)
 };
 
 struct NewIndex {
@@ -69,13 +70,13 @@ class RowEncoder {
   std::pmr::vector<std::uint8_t> scan_codes_, refine_codes_;
 };
 
-// A row between encoding and writing, as it lies in a sort: RowId, factors, refine codes, scan codes in whole bytes.
+// A row between encoding and writing, as it lies in a sort: RowId, factors, refine codes, cells.
 class PackedRow {
  public:
   static std::size_t bytes(const Space& space) noexcept;
   static void pack(const Space& space, RowId row, const RowEncoder& encoder, std::uint8_t* out) noexcept;
-  // Unpacks into a view; the scan codes are spread into `scan_codes` (dims bytes).
-  static EncodedRow unpack(const Space& space, const std::uint8_t* in, std::uint8_t* scan_codes) noexcept;
+  // A view of it, and its squared length around its centroid by its refine codes (0 of bits).
+  static EncodedRow view(const Space& space, const std::uint8_t* in, float& squared) noexcept;
 };
 
 // The rules by which a build divides: rows of one cluster that make a leaf at most (room for appends must be left, so that a

@@ -18,20 +18,25 @@ namespace longbow::tree {
 
 inline constexpr std::size_t kDeltaRows = 16;
 
+// Where a block's two parts lie.
+struct DeltaBlock {
+  std::uint8_t* codes;
+  std::uint8_t* refine;  // of its first row
+};
+
 struct DeltaLayout {
   Geometry geometry;         // of a block: dims, bits and groups
   std::size_t factors;       // offset of LeafFactors or BitFactors in a block
   std::size_t ids;           // offset of their RowIds
   std::size_t block_bytes;   // of a block, a multiple of 64
   std::size_t refine_bytes;  // of a row's RefineFactors and codes; 0 for bits
+
+  // The block `count` further on in the same memory.
+  [[nodiscard]] DeltaBlock further(DeltaBlock from, std::size_t count) const noexcept {
+    return {from.codes + count * block_bytes, from.refine + count * kDeltaRows * refine_bytes};
+  }
 };
 DeltaLayout delta_layout(const Space& space) noexcept;
-
-// Where a block's two parts lie.
-struct DeltaBlock {
-  std::uint8_t* codes;
-  std::uint8_t* refine;  // of its first row
-};
 
 // Writes a row's codes, which were encoded around a centroid of zeros, and then its row id.
 void put_delta_row(const DeltaLayout& layout, DeltaBlock block, std::size_t lane, const EncodedRow& row) noexcept;
@@ -53,6 +58,8 @@ class DeltaEncoder {
 };
 // In place of a row id's offset: the slot's entry is known to have no row any more.
 inline constexpr std::uint16_t kDeltaStale = 0xFFFF;
+// A bit a slot of the block that has a row: its codes are as put_delta_row() left them.
+std::uint32_t delta_rows_there(const RowIds& ids) noexcept;
 // Notes that a slot's entry has no row: nobody need look for it again.
 void mark_delta_stale(const DeltaLayout& layout, DeltaBlock block, std::size_t lane) noexcept;
 // Takes a row out: readers that come later do not see it.
@@ -62,6 +69,9 @@ void drop_delta_row(const DeltaLayout& layout, DeltaBlock block, std::size_t lan
 class PendingVisitor {
  public:
   virtual ~PendingVisitor() = default;
+  // Blocks that lie one after another, codes and refine codes each, and all of whose slots have their codes. Their row ids
+  // tell which are still there (delta_rows_there). Else as block().
+  virtual void run(DeltaBlock first, std::size_t blocks) = 0;
   // A block, of which the rows of `mask` are to be looked at. Its bytes may change once visit() has come back.
   virtual void block(DeltaBlock block, std::uint32_t mask) = 0;
   // A row whose codes are not at hand: only the executor can place it.
