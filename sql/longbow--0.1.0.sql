@@ -1312,7 +1312,7 @@ COMMENT ON COLUMN longbow_stat_index.bytes IS 'size of the index''s file';
 COMMENT ON COLUMN longbow_stat_index.leaves_probed IS 'leaves that searches visited';
 COMMENT ON COLUMN longbow_stat_index.rows_refined IS 'rows whose 8-bit codes searches compared';
 COMMENT ON COLUMN longbow_stat_index.rows_rechecked IS 'rows whose exact distance was computed from the table, by the executor or (sparsevec) by the search';
-COMMENT ON COLUMN longbow_stat_index.pending_scanned IS 'pending rows that searches compared or handed out unseen';
+COMMENT ON COLUMN longbow_stat_index.pending_scanned IS 'pending rows that searches compared, deleted ones that are not merged yet among them, or handed out unseen';
 COMMENT ON COLUMN longbow_stat_index.stopped_early IS 'searches that longbow.max_scan_tuples ended before the index was exhausted';
 COMMENT ON COLUMN longbow_stat_index.rows_inserted IS 'rows that inserts brought, rolled back ones included; those of builds are not counted';
 COMMENT ON COLUMN longbow_stat_index.rows_merged IS 'rows that merges took from the pending list into the tree';

@@ -119,7 +119,8 @@ SQL
 			$_->quit for $keeper, $session;
 		}
 		is(value("SELECT longbow_check('t_v')"), value('SELECT count(*) FROM t'), "$when: the index is whole");
-		is(value('SET enable_seqscan = off; SELECT count(id) FROM (SELECT id FROM t ORDER BY gate(v) <-> point(-1) LIMIT 10) x; SELECT pending_scanned FROM longbow_last_scan()'),
+		# Where nothing is compared, only rows that are there are counted.
+		is(value('SET enable_seqscan = off; SELECT count(id) FROM (SELECT id FROM t ORDER BY gate(v) <-> (SELECT NULL::vector) LIMIT 10) x; SELECT pending_scanned FROM longbow_last_scan()'),
 			"10\n" . value('SELECT count(*) - 400 FROM t'), "$when: every pending row is met once") if $name eq 'covered';
 		# Rows whose codes have been filled in go, and others take their places: on a standby nobody but the list says so.
 		value($_) for "DELETE FROM t WHERE id % 2 = 1 AND id > 400", 'VACUUM (TRUNCATE off) t', 'INSERT INTO t SELECT id + 2000000, point(-id) FROM again';
