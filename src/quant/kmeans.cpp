@@ -12,6 +12,8 @@ namespace longbow::quant {
 namespace {
 
 constexpr std::size_t kFlatClusters = 512;  // above it, training starts in two levels
+// Rows a part that the parts are found from, if there are more: where rows end up is decided within the parts and after them.
+constexpr std::size_t kPartRows = 256;
 
 std::size_t part_count(std::size_t clusters) noexcept {
   return static_cast<std::size_t>(std::lround(std::sqrt(static_cast<double>(clusters))));
@@ -26,6 +28,17 @@ std::size_t upto(std::size_t row, std::size_t rows, std::size_t clusters) noexce
   return (row * clusters + rows / 2) / rows;
 }
 
+// Finds so many parts' centroids from evenly spread rows, and returns how many there are.
+std::size_t find_parts(const Points& points, std::size_t parts, int iterations, base::Crew& crew, std::pmr::memory_resource& memory,
+                       base::SplitMix64& random, Progress& progress, float* out) {
+  const std::size_t rows = std::min(points.rows, parts * kPartRows);
+  std::pmr::vector<std::uint32_t> order(rows, &memory);
+  for (std::size_t i = 0; i < rows; ++i) order[i] = static_cast<std::uint32_t>(i * points.rows / rows);
+  Lloyd lloyd(RowSet(points, rows, order.data(), nullptr), out, parts, crew, memory);
+  lloyd.start(random);
+  return lloyd.run(iterations, random, progress);
+}
+
 // Starts in two levels: sqrt k parts, then each part's own k-means, which one member does alone. Returns the number of
 // centroids written.
 std::size_t start_in_parts(const Points& points, const TrainOptions& options, base::Crew& crew,
@@ -34,9 +47,9 @@ std::size_t start_in_parts(const Points& points, const TrainOptions& options, ba
   std::size_t parts = part_count(options.clusters);
   const base::Shared<float> tops(crew, parts * dims);
   const base::Shared<std::size_t> made(crew, parts);
+  parts = find_parts(points, parts, options.iterations, crew, memory, random, progress, tops.data());
   Lloyd top(RowSet(points), tops.data(), parts, crew, memory);
-  top.start(random);
-  parts = top.run(options.iterations, random, progress);
+  parts = top.run(1, random, progress);
   const Clustering& rows = top.clustering();
   crew.for_each(parts, 1, [&](std::size_t p, std::size_t) {
     const std::size_t from = upto(rows.begin(p), points.rows, options.clusters);
@@ -85,7 +98,7 @@ std::size_t train(const Points& points, const TrainOptions& options, base::Crew&
     progress.finish();
     return made;
   }
-  const std::size_t parts_work = flat_work(points, 2 * part_count(clusters), bounded.iterations);
+  const std::size_t parts_work = flat_work(points, part_count(clusters), bounded.iterations + 1);
   Progress progress(watch, parts_work + flat_work(points, clusters, bounded.polish));
   std::size_t made = start_in_parts(points, bounded, crew, memory, random, progress, out);
   progress.jump(parts_work);
