@@ -166,12 +166,16 @@ Buffer RelationStore::read(BlockId block) {
   return hint = ReadBufferExtended(index_, MAIN_FORKNUM, block, RBM_NORMAL, strategy_);
 }
 
-void RelationStore::prefetch(BlockId block, std::size_t from, std::size_t bytes) noexcept {
-  if (hints_ == nullptr || block >= hints_->size) return;
+const std::uint8_t* RelationStore::whereabouts(BlockId block) noexcept {
+  if (hints_ == nullptr || block >= hints_->size) return nullptr;
   const Buffer hint = hints_->at[block];
-  if (hint == InvalidBuffer) return;
-  __builtin_prefetch(GetBufferDescriptor(hint - 1), 1, 3);
-  const auto* page = reinterpret_cast<const std::uint8_t*>(BufferGetBlock(hint));
+  return hint == InvalidBuffer ? nullptr : reinterpret_cast<const std::uint8_t*>(BufferGetBlock(hint));
+}
+
+void RelationStore::prefetch(BlockId block, std::size_t from, std::size_t bytes) noexcept {
+  const std::uint8_t* page = whereabouts(block);
+  if (page == nullptr) return;
+  __builtin_prefetch(GetBufferDescriptor(hints_->at[block] - 1), 1, 3);
   // Into the nearest cache: with the second nearest a search of GloVe at 95 % took 4 % longer.
   for (std::size_t at = from & ~std::size_t{63}; at < from + bytes; at += 64) __builtin_prefetch(page + at, 0, 3);
 }

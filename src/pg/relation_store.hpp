@@ -33,6 +33,7 @@ class RelationStore final : public tree::PageStore {
   tree::PageHandle allocate() override;
   tree::BlockId block_count() override;
   void prefetch(tree::BlockId block, std::size_t from, std::size_t bytes) noexcept override;
+  const std::uint8_t* whereabouts(tree::BlockId block) noexcept override;
   void begin_change() override;
   std::uint8_t* edit(const tree::PageHandle& handle, bool fresh) override;
   void commit_change() override;

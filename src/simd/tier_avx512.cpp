@@ -243,6 +243,7 @@ template <int Bits>
   const std::uint8_t* codes = run.codes;
   const float *add = run.add, *scale = run.scale;
   for (std::size_t b = 0; b < run.blocks; ++b, codes += run.code_stride, estimate += kBlockRows) {
+    fetch_ahead(run, codes, add, scale);
     below[b] = score_lanes(block_sums<Bits>(codes, run.groups, run.query), add, scale, run.by, threshold, estimate);
     add = further(add, run.add_stride);
     scale = further(scale, run.scale_stride);

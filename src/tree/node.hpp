@@ -212,12 +212,12 @@ class BlockScorer {
   // Whether scan() can do what begin(), add() and score() do block by block.
   [[nodiscard]] bool scans() const noexcept { return form_ <= Form::product; }
   // Scores whole blocks of leaf rows, the first with these codes and factors, the others each so many bytes further on:
-  // estimates of 16 rows and a mask of those below the threshold for each block.
+  // estimates of 16 rows and a mask of those below the threshold for each block. `ahead` as BlockRun has it.
   void scan(const std::uint8_t* codes, std::size_t code_stride, const LeafFactors& f, std::size_t factor_stride, std::size_t groups,
-            std::size_t blocks, float threshold, float* estimate, std::uint32_t* below) const noexcept {
+            std::size_t blocks, float threshold, float* estimate, std::uint32_t* below, std::ptrdiff_t ahead = 0) const noexcept {
     const bool product = form_ == Form::product;
     scan_({codes, product ? kNothing : f.add, f.scale, code_stride, product ? 0 : factor_stride, factor_stride, blocks, groups,
-           query_.q8, by_},
+           query_.q8, by_, ahead},
           threshold, estimate, below);
   }
 
@@ -249,66 +249,79 @@ constexpr std::size_t offset_of_ids() noexcept {
     return offsetof(Factors, ids);
 }
 
+// Calls on_blocks(page's bytes, first block, blocks, ahead) for each page of a node that has whole blocks (g.block_pages is 1), the
+// head's first. `head_page` is latched on entry and released on the way; at most one latch is held at a time. Returns false if
+// a page has changed hands. `next_head` is the node that will be read after this one. `ahead` is how far from here the page
+// lies that is read after this one, if that is known, else 0: its blocks are to be fetched one by one while these are scored,
+// since a burst of prefetches only fills the core's line buffers and stalls.
+template <class OnBlocks>
+bool for_each_page(PageStore& store, const Geometry& g, const HeadCopy& head, PageRef& head_page, OnBlocks&& on_blocks,
+                   BlockId next_head) {
+  const std::size_t count = g.blocks(head.head.rows), in_head = std::min(count, g.head_blocks);
+  const auto page_of = [&](std::size_t b) { return b < count ? head.directory[g.scan_entry(place_of_block(g, b).page)] : kNoBlock; };
+  const auto ahead_of = [&](const PageRef& here, BlockId there) {
+    const std::uint8_t* page = there == kNoBlock ? nullptr : store.whereabouts(there);
+    return page == nullptr ? std::ptrdiff_t{0} : page - here.data();
+  };
+  if (const BlockId first = page_of(in_head); first != kNoBlock) {
+    const BlockPlace place = place_of_block(g, in_head);
+    const std::size_t blocks = std::min(count - in_head, g.page_blocks);
+    store.prefetch(first, kTrailerOffset, sizeof(Trailer));
+    store.prefetch(first, place.codes, blocks * g.groups * 64);
+    store.prefetch(first, place.factors, blocks * g.factor_bytes);
+  }
+  if (in_head > 0) on_blocks(head_page.data(), std::size_t{0}, in_head, ahead_of(head_page, next_head));
+  head_page.reset();
+  for (std::size_t b = in_head; b < count; b += g.page_blocks) {
+    const PageRef page(store, page_of(b), Latch::share);
+    if (!belongs(page.data(), PageKind::scan, head.head.node_id)) return false;
+    const BlockId next = page_of(b + g.page_blocks);
+    store.prefetch(next, kTrailerOffset, sizeof(Trailer));
+    on_blocks(page.data(), b, std::min(count - b, g.page_blocks), ahead_of(page, next));
+  }
+  return true;
+}
+
+// Of a leaf's factors the rows' ids are wanted seldom; an inner node's are read whole.
+template <class Factors>
+void fetch_block(const Geometry& g, const BlockPlace& place, const std::uint8_t* page) noexcept {
+  for (std::size_t at = 0; at < g.groups * 64; at += 64) __builtin_prefetch(page + place.codes + at, 0, 3);
+  for (std::size_t at = 0; at < offset_of_ids<Factors>(); at += 64) __builtin_prefetch(page + place.factors + at, 0, 3);
+}
+
 // Calls on_block(first_slot, factors) for each block of a node, in slot order, after the scorer (if any) has summed the
-// block. `head_page` is latched on entry and released on the way; at most one latch is held at a time. Returns false if
-// a page has changed hands.
-// `next_head` is the node that will be read after this one: its blocks are fetched one by one while these are scored, since
-// a burst of prefetches only fills the core's line buffers and stalls.
+// block. Latches and result as for_each_page().
 template <class Factors, class OnBlock>
 bool for_each_block(PageStore& store, const Geometry& g, const HeadCopy& head, PageRef& head_page, BlockScorer* sums,
                     OnBlock&& on_block, BlockId next_head = kNoBlock) {
-  // Of a leaf's factors the rows' ids are wanted seldom; an inner node's are read whole.
-  constexpr std::size_t kFactors = offset_of_ids<Factors>();
-  const auto fetch_block = [&](BlockId page, const BlockPlace& place) {
-    store.prefetch(page, place.codes, g.page_groups * 64);
-    store.prefetch(page, place.factors, kFactors);
-  };
-  const std::size_t count = g.blocks(head.head.rows);
-  const std::size_t in_head = std::min(count, g.head_blocks);
-  // The next page comes nearer while this one is scored.
-  const auto fetch_ahead = [&](std::size_t b) {
-    if (b >= count) return;
-    const BlockPlace first = place_of_block(g, b);
-    const BlockId page = head.directory[g.scan_entry(first.page)];
-    store.prefetch(page, kTrailerOffset, sizeof(Trailer));
-    for (std::size_t i = b; i < std::min(count, b + g.page_blocks); ++i) fetch_block(page, place_of_block(g, i));
-  };
-  fetch_ahead(in_head);
-  for (std::size_t b = 0; b < in_head; ++b) {
-    const BlockPlace place = place_of_block(g, b);
-    if (next_head != kNoBlock) fetch_block(next_head, place);
-    const auto& f = *reinterpret_cast<const Factors*>(head_page.data() + place.factors);
-    if (sums != nullptr) {
-      sums->begin();
-      sums->add(head_page.data() + place.codes, 0, g.groups, scale_of(f));
-    }
-    on_block(b * 16, f);
-  }
-  head_page.reset();
-  for (std::size_t b = in_head; b < count;) {
-    const BlockPlace first = place_of_block(g, b);
-    PageRef page(store, head.directory[g.scan_entry(first.page)], Latch::share);
-    if (!belongs(page.data(), PageKind::scan, head.head.node_id)) return false;
-    if (g.block_pages == 1) {
-      fetch_ahead(b + g.page_blocks);
-      for (const std::size_t end = std::min(count, b + g.page_blocks); b < end; ++b) {
+  if (g.block_pages == 1) {
+    const auto on_blocks = [&](const std::uint8_t* page, std::size_t first, std::size_t blocks, std::ptrdiff_t ahead) {
+      for (std::size_t b = first; b < first + blocks; ++b) {
         const BlockPlace place = place_of_block(g, b);
-        const auto& f = *reinterpret_cast<const Factors*>(page.data() + place.factors);
+        if (ahead != 0) fetch_block<Factors>(g, place, page + ahead);
+        const auto& f = *reinterpret_cast<const Factors*>(page + place.factors);
         if (sums != nullptr) {
           sums->begin();
-          sums->add(page.data() + place.codes, 0, g.groups, scale_of(f));
+          sums->add(page + place.codes, 0, g.groups, scale_of(f));
         }
         on_block(b * 16, f);
       }
-      continue;
-    }
-    const Factors f = *reinterpret_cast<const Factors*>(page.data() + first.factors);
+    };
+    return for_each_page(store, g, head, head_page, on_blocks, next_head);
+  }
+  // Blocks that lie on several pages: none of them in the head.
+  head_page.reset();
+  for (std::size_t b = 0; b < g.blocks(head.head.rows); ++b) {
+    const std::size_t first = place_of_block(g, b).page;
+    PageRef page(store, head.directory[g.scan_entry(first)], Latch::share);
+    if (!belongs(page.data(), PageKind::scan, head.head.node_id)) return false;
+    const Factors f = *reinterpret_cast<const Factors*>(page.data() + place_of_block(g, b).factors);
     if (sums != nullptr) {
       sums->begin();
       sums->add(page.data() + kBodyOffset, 0, std::min(g.page_groups, g.groups), scale_of(f));
       for (std::size_t p = 1; p < g.block_pages; ++p) {
         page = PageRef();
-        page = PageRef(store, head.directory[g.scan_entry(first.page + p)], Latch::share);
+        page = PageRef(store, head.directory[g.scan_entry(first + p)], Latch::share);
         if (!belongs(page.data(), PageKind::scan, head.head.node_id)) return false;
         const std::size_t from = p * g.page_groups;
         sums->add(page.data() + kBodyOffset, from, std::min(g.page_groups, g.groups - from), scale_of(f));
@@ -316,7 +329,6 @@ bool for_each_block(PageStore& store, const Geometry& g, const HeadCopy& head, P
     }
     page.reset();
     on_block(b * 16, f);
-    ++b;
   }
   return true;
 }

@@ -160,6 +160,8 @@ void Search::State::scan_rows(PageRef& page, const BlockQuery& block, float base
   BlockScorer scorer(space.leaf, block, leaf_form(space));
   scorer.set_base(base);
   scorer.begin();
+  if constexpr (std::is_same_v<Factors, LeafFactors>)
+    if (scored && scorer.scans() && space.leaf.block_pages == 1) return scan_pages(page, scorer, visit_index);
   const auto on_block = [&](std::size_t first, const Factors& f) {
     alignas(64) float estimate[16] = {};
     std::uint32_t mask = 0xFFFF;
@@ -170,6 +172,25 @@ void Search::State::scan_rows(PageRef& page, const BlockQuery& block, float base
     collect(first, mask, f, estimate, scorer, visit_index);
   };
   if (!for_each_block<Factors>(store, space.leaf, head, page, scored ? &scorer : nullptr, on_block, next_head)) lost = true;
+}
+
+// The same for whole pages of blocks, each scored in one call.
+void Search::State::scan_pages(PageRef& page, const BlockScorer& scorer, std::uint32_t visit_index) {
+  const Geometry& g = space.leaf;
+  constexpr std::size_t kMost = kBodyBytes / sizeof(LeafFactors);
+  alignas(64) float estimate[kMost * 16];
+  std::uint32_t below[kMost];
+  const auto on_blocks = [&](const std::uint8_t* bytes, std::size_t first, std::size_t blocks, std::ptrdiff_t ahead) {
+    const BlockPlace place = place_of_block(g, first);
+    const auto factors = [&](std::size_t b) -> const LeafFactors& {
+      return *reinterpret_cast<const LeafFactors*>(bytes + place.factors + b * g.factor_bytes);
+    };
+    scorer.scan(bytes + place.codes, g.groups * 64, factors(0), g.factor_bytes, g.groups, blocks, threshold, estimate, below, ahead);
+    for (std::size_t b = 0; b < blocks; ++b)
+      if (const std::uint32_t mask = prune ? below[b] : 0xFFFF; mask != 0)
+        collect((first + b) * 16, mask, factors(b), estimate + b * 16, scorer, visit_index);
+  };
+  if (!for_each_page(store, g, head, page, on_blocks, next_head)) lost = true;
 }
 
 template <class Factors>

@@ -102,6 +102,7 @@ struct Search::State {
   void count_visit() noexcept;
   template <class Factors>
   void scan_rows(PageRef& page, const BlockQuery& block, float base, std::uint32_t visit_index);
+  void scan_pages(PageRef& page, const BlockScorer& scorer, std::uint32_t visit_index);
   template <class Factors>
   void collect(std::size_t first, std::uint32_t mask, const Factors& f, const float* estimate, const BlockScorer& scorer,
                std::uint32_t visit_index);

@@ -53,6 +53,8 @@ struct BlockRun {
   std::size_t blocks, groups;
   const std::int8_t* query;
   BlockScale by;
+  // How far from here lies what is scored next, laid out alike: it is brought nearer, block by block. 0: nowhere.
+  std::ptrdiff_t ahead = 0;
 };
 
 struct Nearest {

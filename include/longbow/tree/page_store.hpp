@@ -42,6 +42,8 @@ class PageStore {
   virtual BlockId block_count() = 0;
   // Brings bytes of a page towards the CPU if it is known to be in memory; never waits, never reads from disk.
   virtual void prefetch(BlockId /*block*/, std::size_t /*from*/, std::size_t /*bytes*/) noexcept {}
+  // Where the page probably lies, for the CPU's own prefetching alone: it may be another's by now. nullptr if that is not known.
+  virtual const std::uint8_t* whereabouts(BlockId /*block*/) noexcept { return nullptr; }
 
   // One atomic change: begin, edit each page (held exclusively), commit. edit() returns the writable image; `fresh`
   // clears it first. The image is visible to others only after commit.
