@@ -159,7 +159,7 @@ std::size_t train_leaves(const Meta& meta, float* sample, std::size_t count, dou
   // Dividing the largest clusters adds a few: as many fewer are trained. Dividing more of them makes leaves even, but
   // needs more rows scored for the same recall.
   const std::size_t first = std::max<std::size_t>(1, clusters * 19 / 20);
-  const std::size_t made = quant::train(points, {first, 8, 2, meta.rotation_seed}, crew, memory, watch, centroids);
+  const std::size_t made = quant::train(points, {first, 8, 1, meta.rotation_seed}, crew, memory, watch, centroids);
   if (clusters == 1) return made;
   const double share = static_cast<double>(used) / static_cast<double>(clusters);
   const quant::Balance how{static_cast<std::size_t>(share * 2) + 1, static_cast<std::size_t>(share / 5), 1,
