@@ -189,7 +189,10 @@ std::size_t Lloyd::drop_empty() {
     }
     state_[0].clusters = kept;
   });
-  return clusters_ = state_[0].clusters;
+  clusters_ = state_[0].clusters;
+  // Who is done gives the memory back, for another's next use: not before all have read this.
+  crew_.barrier();
+  return clusters_;
 }
 
 }  // namespace longbow::quant
