@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <memory_resource>
 #include <type_traits>
@@ -261,7 +262,7 @@ bool for_each_page(PageStore& store, const Geometry& g, const HeadCopy& head, Pa
   const auto page_of = [&](std::size_t b) { return b < count ? head.directory[g.scan_entry(place_of_block(g, b).page)] : kNoBlock; };
   const auto ahead_of = [&](const PageRef& here, BlockId there) {
     const std::uint8_t* page = there == kNoBlock ? nullptr : store.whereabouts(there);
-    return page == nullptr ? std::ptrdiff_t{0} : page - here.data();
+    return page == nullptr ? 0 : reinterpret_cast<std::intptr_t>(page) - reinterpret_cast<std::intptr_t>(here.data());
   };
   if (const BlockId first = page_of(in_head); first != kNoBlock) {
     const BlockPlace place = place_of_block(g, in_head);
