@@ -16,7 +16,7 @@ constexpr std::size_t kGroupClusters = 48;   // one to two panels
 constexpr std::size_t kMostProbes = 8, kLeastProbes = 4;
 constexpr int kIterations = 6;
 constexpr std::size_t kBatchRows = 1024;
-constexpr std::size_t kBatchBytes = 1 << 20;
+constexpr std::size_t kBatchBytes = 4 << 20;
 
 // Groups by number of clusters: of two panels each, or of more once the centres would cost more than the groups.
 std::size_t group_count(std::size_t clusters) noexcept {
