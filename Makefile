@@ -26,7 +26,7 @@ WARNINGS = -Wall -Wextra -Wshadow=local -Wno-psabi -Wno-missing-format-attribute
 PG_CPPFLAGS = -Isrc -Iinclude -isystem $(shell $(PG_CONFIG) --includedir-server) -MMD -MP
 PG_CPPFLAGS += '-DPGDLLEXPORT=__attribute__((visibility("default")))'
 PG_CXXFLAGS = -std=c++20 -O3 -fopenmp-simd $(WARNINGS) -fvisibility=hidden -fvisibility-inlines-hidden
-SHLIB_LINK = -luring -lsnappy -lstdc++
+SHLIB_LINK = -luring -lsnappy -lstdc++ -Wl,--version-script=src/exports.map
 EXTRA_CLEAN = $(OBJS:.o=.d) build
 override with_llvm = no
 

@@ -10,6 +10,7 @@
 #include <benchmark/benchmark.h>
 
 #include <cstdio>
+#include <cstring>
 #include <ctime>
 #include <map>
 #include <random>
@@ -124,6 +125,32 @@ void block_dot(benchmark::State& state, const Kernels* table, unsigned bits, std
     for (std::size_t i = 0; i < blocks; ++i) kernel(&codes[i * block], groups, query.data(), acc);
     benchmark::DoNotOptimize(acc);
     for (std::int32_t& lane : acc) lane = 0;
+  }
+  report_rows(state, blocks * kBlockRows, blocks * block);
+}
+
+// Blocks with their factors as the delta has them: scored in one call, or by block_dot and block_score each.
+void block_scan(benchmark::State& state, const Kernels* table, unsigned bits, std::size_t dims, bool one_call) {
+  const std::size_t groups = (dims * bits + 31) / 32, codes = groups * kGroupBytes, block = codes + 2 * kBlockRows * sizeof(float);
+  const std::size_t blocks = kCacheBytes / block;
+  auto bytes = random_bytes<std::uint8_t>(blocks * block, 0, 255);
+  const std::vector<float> factors = random_floats(2 * kBlockRows);
+  for (std::size_t b = 0; b < blocks; ++b) std::memcpy(&bytes[b * block + codes], factors.data(), factors.size() * sizeof(float));
+  const auto query = random_bytes<std::int8_t>(groups * 32 / bits, -127, 127);
+  const auto* add = reinterpret_cast<const float*>(bytes.data() + codes);
+  const BlockRun run{bytes.data(), add, add + kBlockRows, block, block, block, blocks, groups, query.data(), {1, 0.01f, -3}};
+  std::vector<float> estimate(blocks * kBlockRows);
+  std::vector<std::uint32_t> below(blocks);
+  const int width = width_index(bits);
+  for (auto step : state) {
+    if (one_call) table->block_scan[width](run, 0, estimate.data(), below.data());
+    for (std::size_t b = 0; !one_call && b < blocks; ++b) {
+      std::int32_t acc[kBlockRows] = {};
+      table->block_dot[width](&bytes[b * block], groups, query.data(), acc);
+      const auto* at = reinterpret_cast<const float*>(&bytes[b * block + codes]);
+      below[b] = table->block_score(acc, at, at + kBlockRows, run.by, 0, &estimate[b * kBlockRows]);
+    }
+    benchmark::ClobberMemory();
   }
   report_rows(state, blocks * kBlockRows, blocks * block);
 }
@@ -270,6 +297,10 @@ void add_table(const std::string& tier, const Kernels* table) {
     add("l2" + end, distance, table->l2_squared, dims);
     for (const unsigned bits : {1u, 2u, 4u, 8u})
       add(std::string("block_dot_").append(std::to_string(bits)) + end, block_dot, table, bits, dims);
+    for (const unsigned bits : {2u, 4u}) {
+      add(std::string("block_scan_").append(std::to_string(bits)) + end, block_scan, table, bits, dims, true);
+      add(std::string("block_dot_score_").append(std::to_string(bits)) + end, block_scan, table, bits, dims, false);
+    }
     for (const unsigned bits : {1u, 4u, 8u})
       add(std::string("block_l1_").append(std::to_string(bits)) + end, block_l1, table, bits, dims);
     add("refine_l2" + end, refine, table, dims);

@@ -80,9 +80,7 @@ class PendingIndex final : public tree::VectorSource, public tree::PendingSource
       ++lane;
     }
     // The first block alone, the last one as far as it is filled, those between in one run.
-    const auto there = [&](std::size_t b) {
-      return tree::delta_rows_there(*reinterpret_cast<const tree::RowIds*>(parts(b).codes + layout.ids));
-    };
+    const auto there = [&](std::size_t b) { return tree::delta_rows_there(layout.ids_of(parts(b))); };
     if (blocks > 1) visitor.block(parts(0), there(0));
     if (blocks > 2) visitor.run(parts(1), blocks - 2);
     if (blocks > 0) visitor.block(parts(blocks - 1), there(blocks - 1));

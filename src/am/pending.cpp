@@ -118,7 +118,7 @@ bool visit_delta(pg::Delta& delta, std::uint64_t from, std::uint64_t covered, co
   const std::uint64_t trusted = std::max(covered, from);
   // A block of which some slots are to be compared with the list.
   const auto show_compared = [&](tree::DeltaBlock block, std::uint64_t first) {
-    const auto& f = *reinterpret_cast<const tree::RowIds*>(block.codes + layout.ids);
+    const tree::RowIds& f = layout.ids_of(block);
     others_below(first);
     const SlotMatch m = old.match(first, &f);
     std::uint32_t mask = m.there;
@@ -146,7 +146,7 @@ bool visit_delta(pg::Delta& delta, std::uint64_t from, std::uint64_t covered, co
       block = layout.further(block, count);
     }
     for (; first < end; first += tree::kDeltaRows, block = layout.further(block, 1)) {
-      const std::uint32_t mask = tree::delta_rows_there(*reinterpret_cast<const tree::RowIds*>(block.codes + layout.ids));
+      const std::uint32_t mask = tree::delta_rows_there(layout.ids_of(block));
       if (mask != 0) visitor.block(block, mask);
     }
   });

@@ -172,7 +172,7 @@ SlotMatch match_cached(const PendingCache* cache, const OldEntries& old, const t
   std::size_t lane = 0;
   const tree::DeltaBlock there = cache != nullptr ? cache->block_of(block, lane) : tree::DeltaBlock{nullptr, nullptr};
   if (codes != nullptr) *codes = there;
-  return old.match(block, there.codes != nullptr ? reinterpret_cast<const tree::RowIds*>(there.codes + layout.ids) : nullptr);
+  return old.match(block, there.codes != nullptr ? &layout.ids_of(there) : nullptr);
 }
 
 }  // namespace

@@ -94,7 +94,7 @@ void DeltaFiller::list_missing() {
   if (!delta_.still_ours()) return;
   delta_.for_each_block(layout_, old_.begin(), old_.end(), [&](tree::DeltaBlock block, std::uint64_t first) {
     missing_below(first);
-    add_missing(first, old_.match(first, reinterpret_cast<const tree::RowIds*>(block.codes + layout_.ids)).missing);
+    add_missing(first, old_.match(first, &layout_.ids_of(block)).missing);
     next = first + tree::kDeltaRows;
   });
   missing_below(old_.end());
@@ -160,7 +160,7 @@ class SlotCheck final : public tree::PendingReader {
   [[nodiscard]] bool fits(const tree::PendingEntry& e, tree::DeltaBlock block, std::size_t lane) const noexcept {
     const bool dead = (e.flags & tree::kPendingDead) != 0;
     if (block.codes == nullptr) return dead;
-    const tree::RowId row = slot_row(*reinterpret_cast<const tree::RowIds*>(block.codes + layout_.ids), lane);
+    const tree::RowId row = slot_row(layout_.ids_of(block), lane);
     if (!dead && row.offset != tree::kDeltaStale) return row == tree::RowId{e.block, e.offset};
     tree::drop_delta_row(layout_, block, lane);
     return true;

@@ -48,7 +48,7 @@ void put_delta_row(const DeltaLayout& layout, DeltaBlock block, std::size_t lane
     std::memcpy(refine + sizeof row.refine, row.refine_codes, g.dims);
   }
   put_row_factors(g, block.codes + layout.factors, lane, row.scan);
-  auto& ids = *reinterpret_cast<RowIds*>(block.codes + layout.ids);
+  RowIds& ids = layout.ids_of(block);
   ids.row_block[lane] = row.row.block;
   std::atomic_ref(ids.row_offset[lane]).store(row.row.offset, std::memory_order_release);
 }
@@ -99,12 +99,12 @@ EncodedRow DeltaEncoder::operator[](std::size_t i) const noexcept {
 }
 
 void mark_delta_stale(const DeltaLayout& layout, DeltaBlock block, std::size_t lane) noexcept {
-  auto& f = *reinterpret_cast<RowIds*>(block.codes + layout.ids);
+  RowIds& f = layout.ids_of(block);
   std::atomic_ref(f.row_offset[lane]).store(kDeltaStale, std::memory_order_release);
 }
 
 void drop_delta_row(const DeltaLayout& layout, DeltaBlock block, std::size_t lane) noexcept {
-  auto& f = *reinterpret_cast<RowIds*>(block.codes + layout.ids);
+  RowIds& f = layout.ids_of(block);
   std::atomic_ref(f.row_offset[lane]).store(0, std::memory_order_release);
 }
 

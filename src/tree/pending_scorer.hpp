@@ -56,7 +56,7 @@ class PendingScorer final : public PendingVisitor {
       for (std::size_t b = 0; b < n; ++b) {
         const DeltaBlock at = layout_.further(first, b);
         if (const std::uint32_t found = keep_ > 0 ? below[b] : 0xFFFFU; found != 0)
-          take(at, found & rows_there(at), estimate + b * kDeltaRows);
+          take(at, found & delta_rows_there(layout_.ids_of(at)), estimate + b * kDeltaRows);
       }
       if (keep_ > 0 && found_.size() >= keep_ * 4) trim();
     }
@@ -98,12 +98,9 @@ class PendingScorer final : public PendingVisitor {
     const std::uint8_t* refine;
     RowId row;
   };
-  [[nodiscard]] std::uint32_t rows_there(DeltaBlock bytes) const noexcept {
-    return delta_rows_there(*reinterpret_cast<const RowIds*>(bytes.codes + layout_.ids));
-  }
   // Notes the rows of `mask` with their estimates.
   void take(DeltaBlock bytes, std::uint32_t mask, const float* estimate) {
-    const auto& ids = *reinterpret_cast<const RowIds*>(bytes.codes + layout_.ids);
+    const RowIds& ids = layout_.ids_of(bytes);
     for (; mask != 0; mask &= mask - 1) {
       const auto i = static_cast<std::size_t>(__builtin_ctz(mask));
       const float safe = estimate[i] == estimate[i] ? estimate[i] : kFar;
@@ -158,11 +155,11 @@ class PendingIds final : public PendingVisitor {
   void run(DeltaBlock first, std::size_t blocks) override {
     for (std::size_t b = 0; b < blocks; ++b) {
       const DeltaBlock at = layout_.further(first, b);
-      block(at, delta_rows_there(*reinterpret_cast<const RowIds*>(at.codes + layout_.ids)));
+      block(at, delta_rows_there(layout_.ids_of(at)));
     }
   }
   void block(DeltaBlock bytes, std::uint32_t mask) override {
-    const auto& f = *reinterpret_cast<const RowIds*>(bytes.codes + layout_.ids);
+    const RowIds& f = layout_.ids_of(bytes);
     for (; mask != 0; mask &= mask - 1) {
       const auto i = static_cast<std::size_t>(__builtin_ctz(mask));
       bare_.push_back({f.row_block[i], f.row_offset[i]});

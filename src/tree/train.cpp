@@ -159,6 +159,7 @@ std::size_t train_leaves(const Meta& meta, float* sample, std::size_t count, dou
   // Dividing the largest clusters adds a few: as many fewer are trained. Dividing more of them makes leaves even, but
   // needs more rows scored for the same recall.
   const std::size_t first = std::max<std::size_t>(1, clusters * 19 / 20);
+  // Polished once: balancing brings all rows to their nearest twice more.
   const std::size_t made = quant::train(points, {first, 8, 1, meta.rotation_seed}, crew, memory, watch, centroids);
   if (clusters == 1) return made;
   const double share = static_cast<double>(used) / static_cast<double>(clusters);

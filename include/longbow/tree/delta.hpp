@@ -31,6 +31,7 @@ struct DeltaLayout {
   std::size_t block_bytes;   // of a block, a multiple of 64
   std::size_t refine_bytes;  // of a row's RefineFactors and codes; 0 for bits
 
+  [[nodiscard]] RowIds& ids_of(DeltaBlock block) const noexcept { return *reinterpret_cast<RowIds*>(block.codes + ids); }
   // The block `count` further on in the same memory.
   [[nodiscard]] DeltaBlock further(DeltaBlock from, std::size_t count) const noexcept {
     return {from.codes + count * block_bytes, from.refine + count * kDeltaRows * refine_bytes};
