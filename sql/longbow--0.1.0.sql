@@ -1336,7 +1336,7 @@ COMMENT ON COLUMN longbow_stat_storage.effective IS 'backend in use';
 COMMENT ON COLUMN longbow_stat_storage.reason IS 'why they differ, or what works less well than it could';
 COMMENT ON COLUMN longbow_stat_storage.records IS 'records logged';
 COMMENT ON COLUMN longbow_stat_storage.write_ops IS 'write calls';
-COMMENT ON COLUMN longbow_stat_storage.fsyncs IS 'fdatasync calls; writes of io_uring are durable by themselves';
+COMMENT ON COLUMN longbow_stat_storage.fsyncs IS 'fdatasync calls; of io_uring''s writes only those begun ahead of their commit need one';
 COMMENT ON COLUMN longbow_stat_storage.bytes_raw IS 'bytes that the records would take without compression';
 COMMENT ON COLUMN longbow_stat_storage.bytes_logged IS 'bytes that they take';
 COMMENT ON COLUMN longbow_stat_storage.bytes_written IS 'bytes that went to disk, whole blocks and blocks written again included';

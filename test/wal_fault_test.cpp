@@ -81,13 +81,39 @@ TEST_P(Fault, InputOutputError) {
 }
 
 TEST_P(Fault, AFailedSyncIsFinal) {
-  if (GetParam() != BackendKind::standard) GTEST_SKIP() << "io_uring's writes are durable by themselves";
   files_.sync_error = EIO;
   expect_failure_and_recovery(append(2), EIO);
 }
 
+TEST_P(Fault, AFailedSyncOfABegunWriteIsFinal) {
+  const std::uint64_t p = append(2);
+  log_.submit(p);
+  files_.sync_error = EIO;
+  expect_failure_and_recovery(p, EIO);
+}
+
+TEST_P(Fault, WhoWaitsFlushesWhatTheRingWrote) {
+  if (GetParam() != BackendKind::io_uring) GTEST_SKIP() << "only io_uring has a ring";
+  const auto expect = [&](int writes, int durable_writes, int syncs) {
+    EXPECT_EQ(files_.writes, writes);
+    EXPECT_EQ(files_.durable_writes, durable_writes);
+    EXPECT_EQ(files_.syncs, syncs);
+    files_.writes = files_.durable_writes = files_.syncs = 0;
+  };
+  files_.writes = files_.durable_writes = files_.syncs = 0;
+  const std::uint64_t begun = append(2);
+  log_.submit(begun);
+  EXPECT_EQ(log_.durable_position(), begun);
+  EXPECT_EQ(log_.wait(begun, kPatient), WaitResult::durable);
+  expect(0, 0, 1);
+  const std::uint64_t waited = append(3);
+  EXPECT_EQ(log_.wait(waited, kPatient), WaitResult::durable);
+  expect(1, 1, 0);
+  EXPECT_TRUE(readable(begun, 2) && readable(waited, 3));
+}
+
 TEST_P(Fault, ALoneWriteBeginsBeforeItsSync) {
-  if (GetParam() != BackendKind::standard) GTEST_SKIP() << "io_uring begins its write and its sync in one";
+  if (GetParam() != BackendKind::standard) GTEST_SKIP() << "io_uring begins its write through the ring";
   const auto expect = [&](int writes, int starts, int syncs) {
     EXPECT_EQ(files_.writes, writes);
     EXPECT_EQ(files_.starts, starts);

@@ -59,7 +59,7 @@ TEST_P(WithBackend, DurableRecordsAreInTheFiles) {
   EXPECT_EQ(counters.records.value(), 200U);
   EXPECT_EQ(counters.group_records.value(), 200U);
   EXPECT_LE(counters.groups.value(), 200U);
-  EXPECT_EQ(counters.fsyncs.value() > 0, GetParam() == BackendKind::standard);
+  EXPECT_GT(counters.fsyncs.value(), 0U);
   EXPECT_EQ(counters.errors.value(), 0U);
 }
 

@@ -123,13 +123,15 @@ inline int status_of(pid_t pid) {
 class FailingFiles final : public FileOps {
  public:
   ssize_t pwrite(int file, const void* data, std::size_t bytes, off_t at) noexcept override {
-    if (interrupts > 0) {
-      --interrupts;
-      return -EINTR;
-    }
-    if (write_error != 0) return -write_error;
-    ++writes;
-    return FileOps::pwrite(file, data, short_writes ? std::min<std::size_t>(bytes, 4096) : bytes, at);
+    const ssize_t refused = before_write(bytes);
+    return refused != 0 ? refused : FileOps::pwrite(file, data, bytes, at);
+  }
+  ssize_t pwrite_durable(int file, const void* data, std::size_t bytes, off_t at) noexcept override {
+    const ssize_t refused = before_write(bytes);
+    if (refused != 0) return refused;
+    if (sync_error != 0) return -sync_error;
+    ++durable_writes;
+    return FileOps::pwrite_durable(file, data, bytes, at);
   }
   ssize_t pread(int file, void* data, std::size_t bytes, off_t at) noexcept override {
     if (read_error != 0) return -read_error;
@@ -149,8 +151,21 @@ class FailingFiles final : public FileOps {
     return short_writes && result > 512 ? result - 512 : result;
   }
   int write_error = 0, read_error = 0, sync_error = 0, interrupts = 0;
-  int writes = 0, syncs = 0, starts = 0;
+  int writes = 0, durable_writes = 0, syncs = 0, starts = 0;
   bool short_writes = false;
+
+ private:
+  // Fails, or shortens a write, as it is told.
+  ssize_t before_write(std::size_t& bytes) {
+    if (interrupts > 0) {
+      --interrupts;
+      return -EINTR;
+    }
+    if (write_error != 0) return -write_error;
+    ++writes;
+    if (short_writes) bytes = std::min<std::size_t>(bytes, 4096);
+    return 0;
+  }
 };
 
 // Chooses a backend; false, with the reason, if the machine does not have it.

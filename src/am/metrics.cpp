@@ -54,7 +54,7 @@ void write_storage(Exposition& e, wal::Log& log) {
   e.sample(1.0);
   e.counter("longbow_storage_records_total", c.records.value(), "Records logged in the side WAL.");
   e.counter("longbow_storage_write_ops_total", c.write_ops.value(), "Write calls of the side WAL.");
-  e.counter("longbow_storage_fsyncs_total", c.fsyncs.value(), "fdatasync calls of the side WAL; writes of io_uring are durable by themselves.");
+  e.counter("longbow_storage_fsyncs_total", c.fsyncs.value(), "fdatasync calls of the side WAL; what io_uring writes for who waits already is durable without.");
   e.counter("longbow_storage_raw_bytes_total", c.bytes_raw.value(), "Bytes that records would take without compression.");
   e.counter("longbow_storage_logged_bytes_total", c.bytes_logged.value(), "Bytes that records take.");
   e.counter("longbow_storage_written_bytes_total", c.bytes_written.value(), "Bytes that went to disk, blocks written again included.");

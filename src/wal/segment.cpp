@@ -52,10 +52,12 @@ bool exists(FileOps& files, const char* name) noexcept {
 
 }  // namespace
 
-int write_fully(FileOps& files, int file, const void* data, std::size_t bytes, std::uint64_t at) noexcept {
+int write_fully(FileOps& files, int file, const void* data, std::size_t bytes, std::uint64_t at, Sync sync) noexcept {
   const auto* from = static_cast<const std::byte*>(data);
   while (bytes > 0) {
-    const ssize_t written = files.pwrite(file, from, bytes, static_cast<off_t>(at));
+    const auto where = static_cast<off_t>(at);
+    const ssize_t written =
+        sync == Sync::with_write ? files.pwrite_durable(file, from, bytes, where) : files.pwrite(file, from, bytes, where);
     if (written == -EINTR) continue;
     if (written < 0) return static_cast<int>(written);
     if (written == 0) return -ENOSPC;  // as PostgreSQL takes it

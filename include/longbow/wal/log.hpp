@@ -30,7 +30,7 @@ struct BackendState {
   const char* reason;  // why they differ, or what works less well than it could; "" if all is well. Lives with the log.
 };
 
-inline constexpr char kNoDirect[] = "this file system has no O_DIRECT: writes go through the page cache, with O_DSYNC";
+inline constexpr char kNoDirect[] = "this file system has no O_DIRECT: writes go through the page cache, synchronously";
 
 class Uring;  // src/wal/uring.hpp
 
@@ -107,12 +107,13 @@ class Log {
   void set_parked(bool parked) noexcept;
   void give_up_lead(std::uint64_t word) noexcept;
   Step write_group(std::uint64_t word, std::uint64_t timeout_us) noexcept;
-  Step write_out(std::uint64_t word, Extent& extent, int& error) noexcept;
+  Step write_out(std::uint64_t word, Sync sync, Extent& extent, int& error) noexcept;
   Step write_now(std::uint64_t word) noexcept;
   void start_lone_write() noexcept;
   Step begin_flight(std::uint64_t word) noexcept;
   Step end_flight(std::uint64_t timeout_us) noexcept;
-  int write_extent(int file, const Extent& extent, std::size_t done) noexcept;
+  int write_extent(int file, const Extent& extent, std::size_t done, Sync sync) noexcept;
+  int flush(int file) noexcept;
   int finish_short(int result) noexcept;
   bool refuses_direct() noexcept;
   void settle(const Extent& extent, std::uint32_t generation, std::uint64_t started, int error) noexcept;

@@ -31,7 +31,7 @@ struct LogCounters {
   stats::Counter bytes_logged;   // what they take
   stats::Counter bytes_written;  // what went to disk, blocks written again included
   stats::Counter write_ops;
-  stats::Counter fsyncs;         // of standard; io_uring's writes are durable by themselves
+  stats::Counter fsyncs;         // fdatasync calls; writes of io_uring's waiters (RWF_DSYNC) need none
   stats::Counter groups;         // writes that made records durable
   stats::Counter group_records;  // and how many records
   stats::Counter no_space;       // appends given up because the ring stayed full

@@ -53,7 +53,7 @@ class SegmentStore {
   [[nodiscard]] int recycle(std::uint64_t old_segment, std::uint64_t segment) const noexcept;  // -EEXIST likewise
   [[nodiscard]] int remove(std::uint64_t segment) const noexcept;
   // Opens a segment after checking its header. Returns the descriptor or -errno; -EBADMSG if the header is wrong.
-  // `extra_flags`: O_DIRECT, O_DSYNC, ... for writing; O_CLOEXEC is always set.
+  // `extra_flags`: O_DIRECT, ... for writing; O_CLOEXEC is always set.
   [[nodiscard]] int open_for_write(std::uint64_t segment, int extra_flags) const noexcept;
   [[nodiscard]] int open_for_read(std::uint64_t segment) const noexcept;
   // Writes the numbers of the segments there are, in order, as many as fit; returns how many there are or -errno.
@@ -78,8 +78,10 @@ class SegmentStore {
   char directory_[kMaxPath];
 };
 
-// Writes all bytes; short writes and EINTR go on. Returns 0 or -errno.
-[[nodiscard]] int write_fully(FileOps& files, int file, const void* data, std::size_t bytes, std::uint64_t at) noexcept;
+enum class Sync : bool { later, with_write };
+// Writes all bytes, durably if `sync` says so; short writes and EINTR go on. Returns 0 or -errno.
+[[nodiscard]] int write_fully(FileOps& files, int file, const void* data, std::size_t bytes, std::uint64_t at,
+                              Sync sync = Sync::later) noexcept;
 // Reads until all bytes are there or the file ends. Returns the bytes read or -errno.
 [[nodiscard]] ssize_t read_fully(FileOps& files, int file, void* data, std::size_t bytes, std::uint64_t at) noexcept;
 
