@@ -1,14 +1,16 @@
 // One run of the side WAL's benchmark: writer processes that append records and wait until each is durable.
 //
-//   wal_run MODE DIR WRITERS ROWS SECONDS RATE
+//   wal_run MODE DIR WRITERS ROWS BATCH SECONDS RATE
 //     MODE  each     every writer syncs every record by itself: pwrite + fdatasync
+//           own      every writer syncs every batch by itself: one pwrite + fdatasync
 //           standard, io_uring, none    the log's backends
 //           ring     io_uring with every write through the ring, those that are waited for too
 //           submit   io_uring with submit() before the wait, as a commit does
 //     ROWS  vectors of 128 dimensions a record
-//     RATE  appends a second of all writers together; 0 as fast as they can
+//     BATCH records that a writer appends before it waits until all of them are durable; `each` syncs every one
+//     RATE  batches a second of all writers together; 0 as fast as they can
 //
-// Prints one line of JSON. Beside the writers runs one process that prepares and recycles segments, as the extension's
+// Prints one line of JSON. Latency is a record's, from before its encoding until it is durable. Beside the writers runs one process that prepares and recycles segments, as the extension's
 // launcher does; its CPU time counts.
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -24,6 +26,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "longbow/base/random.hpp"
@@ -50,7 +53,7 @@ struct Board {
 struct Options {
   std::string mode, directory;
   int writers;
-  std::size_t rows;
+  std::size_t rows, batch;
   double seconds, rate;
 };
 
@@ -76,9 +79,9 @@ std::uint64_t proportional_kb() {
   return kb;
 }
 
-// Appends records; `durable` makes one durable and says whether it is.
-template <class Append>
-void write_records(const Options& options, Board& board, int number, Append append) {
+// Appends batches of records by append(record, length); sync() makes them durable and says whether they are.
+template <class Append, class Sync>
+void write_records(const Options& options, Board& board, int number, Append append, Sync sync) {
   base::SplitMix64 random(std::uint64_t(number) + 1);
   std::vector<wal::RowId> rows(options.rows);
   std::vector<float> vectors(options.rows * kDims);
@@ -90,18 +93,28 @@ void write_records(const Options& options, Board& board, int number, Append appe
   const double gap = options.rate > 0 ? options.writers / options.rate : 0;
   double due = now() + gap * number / options.writers;
   std::uint64_t done = 0;
+  std::vector<double> started(options.batch);
   while (board.stop.load(std::memory_order_relaxed) == 0) {
     if (gap > 0) {
       for (double left; (left = due - now()) > 0;) sleep_for(left);
       due += gap;
     }
-    const double started = now();
-    rows[0].block = std::uint32_t(done);
-    const std::size_t length =
-        wal::RecordWriter::encode({{1, 2, 3}, 1, done, rows, vectors.data(), kDims}, nullptr, nullptr, record);
-    if (!append(record, length)) board.not_durable.add();
-    board.latency.record(std::uint64_t((now() - started) * 1e9));
-    ++done;
+    for (double& time : started) {
+      time = now();
+      rows[0].block = std::uint32_t(done);
+      const std::size_t length =
+          wal::RecordWriter::encode({{1, 2, 3}, 1, done, rows, vectors.data(), kDims}, nullptr, nullptr, record);
+      append(record, length);
+      if (options.mode == "each") {
+        if (!sync()) board.not_durable.add();
+        board.latency.record(std::uint64_t((now() - time) * 1e9));
+      }
+      ++done;
+    }
+    if (options.mode == "each") continue;
+    if (!sync()) board.not_durable.add(options.batch);
+    const double ended = now();
+    for (const double time : started) board.latency.record(std::uint64_t((ended - time) * 1e9));
   }
   board.appends.add(done);
   board.pss.add(proportional_kb());
@@ -110,24 +123,33 @@ void write_records(const Options& options, Board& board, int number, Append appe
   while (board.measured.load() < std::uint32_t(options.writers)) sleep_for(1e-3);
 }
 
-void write_each(const Options& options, Board& board, int number) {
+// `each` and `own`.
+void write_alone(const Options& options, Board& board, int number) {
   std::vector<int> files;
   const wal::SegmentStore store(options.directory.c_str(), kSystem);
   for (std::uint64_t segment = 1; segment <= kEachSegments; ++segment)
     files.push_back(store.open_for_write(segment, 0));
   constexpr std::uint64_t kRoom = wal::kSegmentBytes - wal::kSegmentHeaderBytes;
-  write_records(options, board, number, [&](std::byte* record, std::size_t length) {
+  std::vector<std::byte> records;
+  const auto append = [&](std::byte* record, std::size_t length) {
+    wal::RecordWriter::seal(record, 0, 0);
+    records.insert(records.end(), record, record + length);
+  };
+  const auto sync = [&] {
+    const std::size_t length = records.size();
     std::uint64_t at;
     // The position of a place that does not cross a segment's end.
     for (;;) {
       at = __atomic_fetch_add(reinterpret_cast<std::uint64_t*>(&board.position), length, __ATOMIC_RELAXED);
       if (at / kRoom == (at + length - 1) / kRoom) break;
     }
-    wal::RecordWriter::seal(record, at, 0);
     const int file = files[at / kRoom % kEachSegments];
-    return wal::write_fully(wal::system_files(), file, record, length, wal::kSegmentHeaderBytes + at % kRoom) == 0 &&
-           fdatasync(file) == 0;
-  });
+    const int error =
+        wal::write_fully(wal::system_files(), file, records.data(), length, wal::kSegmentHeaderBytes + at % kRoom);
+    records.clear();
+    return error == 0 && fdatasync(file) == 0;
+  };
+  write_records(options, board, number, append, sync);
 }
 
 void write_log(const Options& options, Board& board, wal::LogShared* shared, wal::BackendKind kind, int number) {
@@ -138,12 +160,18 @@ void write_log(const Options& options, Board& board, wal::LogShared* shared, wal
   }
   log.set_through_ring(options.mode == "ring");
   const bool submit = options.mode == "submit";
-  write_records(options, board, number, [&](std::byte* record, std::size_t length) {
-    const std::uint64_t position = log.append(record, length, 1'000'000);
-    if (submit) log.submit(position);
+  std::uint64_t position = 0;
+  bool logged = true;
+  const auto append = [&](std::byte* record, std::size_t length) {
+    position = log.append(record, length, 1'000'000);
+    logged = logged && position != 0;
+  };
+  const auto sync = [&] {
     if (kind == wal::BackendKind::none) return true;
-    return log.wait(position, 10'000'000) == wal::WaitResult::durable;
-  });
+    if (submit) log.submit(position);
+    return std::exchange(logged, true) && log.wait(position, 10'000'000) == wal::WaitResult::durable;
+  };
+  write_records(options, board, number, append, sync);
 }
 
 void keep_segments(const Options& options, Board& board, wal::LogShared* shared) {
@@ -163,9 +191,9 @@ double cpu_of_children() {
 }
 
 int run(const Options& options) {
-  const bool each = options.mode == "each";
+  const bool alone = options.mode == "each" || options.mode == "own";
   const wal::BackendKind kind = options.mode == "standard"       ? wal::BackendKind::standard
-                                : each || options.mode == "none" ? wal::BackendKind::none
+                                : alone || options.mode == "none" ? wal::BackendKind::none
                                                                  : wal::BackendKind::io_uring;
   const auto share = [](std::size_t bytes) {
     void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -180,16 +208,16 @@ int run(const Options& options) {
       return 1;
     }
   wal::LogShared* shared = nullptr;
-  if (!each) shared = wal::LogShared::init(share(wal::LogShared::bytes(kRing)), kRing, kSystem, 1);
+  if (!alone) shared = wal::LogShared::init(share(wal::LogShared::bytes(kRing)), kRing, kSystem, 1);
   std::vector<pid_t> children;
   for (int i = 0; i <= options.writers; ++i) {
-    if (i == options.writers && (each || kind == wal::BackendKind::none)) break;
+    if (i == options.writers && (alone || kind == wal::BackendKind::none)) break;
     const pid_t pid = fork();
     if (pid == 0) {
       if (i == options.writers)
         keep_segments(options, *board, shared);
-      else if (each)
-        write_each(options, *board, i);
+      else if (alone)
+        write_alone(options, *board, i);
       else
         write_log(options, *board, shared, kind, i);
       std::_Exit(0);
@@ -229,10 +257,10 @@ int run(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 7) {
-    std::fprintf(stderr, "usage: wal_run each|standard|io_uring|ring|submit|none DIR WRITERS ROWS SECONDS RATE\n");
+  if (argc != 8) {
+    std::fprintf(stderr, "usage: wal_run each|own|standard|io_uring|ring|submit|none DIR WRITERS ROWS BATCH SECONDS RATE\n");
     return 2;
   }
-  return run(
-      {argv[1], argv[2], std::atoi(argv[3]), std::size_t(std::atol(argv[4])), std::atof(argv[5]), std::atof(argv[6])});
+  return run({argv[1], argv[2], std::atoi(argv[3]), std::size_t(std::atol(argv[4])), std::size_t(std::atol(argv[5])),
+              std::atof(argv[6]), std::atof(argv[7])});
 }
