@@ -126,12 +126,13 @@ class FailingFiles final : public FileOps {
     const ssize_t refused = before_write(bytes);
     return refused != 0 ? refused : FileOps::pwrite(file, data, bytes, at);
   }
-  ssize_t pwrite_durable(int file, const void* data, std::size_t bytes, off_t at) noexcept override {
-    const ssize_t refused = before_write(bytes);
+  ssize_t pwritev_durable(int file, const iovec* pieces, int count, off_t at) noexcept override {
+    iovec first = pieces[0];
+    const ssize_t refused = before_write(first.iov_len);
     if (refused != 0) return refused;
     if (sync_error != 0) return -sync_error;
     ++durable_writes;
-    return FileOps::pwrite_durable(file, data, bytes, at);
+    return short_writes ? FileOps::pwritev_durable(file, &first, 1, at) : FileOps::pwritev_durable(file, pieces, count, at);
   }
   ssize_t pread(int file, void* data, std::size_t bytes, off_t at) noexcept override {
     if (read_error != 0) return -read_error;

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -36,9 +35,8 @@ int FileOps::close(int file) noexcept { return checked(::close(file)); }
 ssize_t FileOps::pwrite(int file, const void* data, std::size_t bytes, off_t at) noexcept {
   return checked(::pwrite(file, data, bytes, at));
 }
-ssize_t FileOps::pwrite_durable(int file, const void* data, std::size_t bytes, off_t at) noexcept {
-  const iovec piece{const_cast<void*>(data), bytes};
-  return checked(::pwritev2(file, &piece, 1, at, RWF_DSYNC));
+ssize_t FileOps::pwritev_durable(int file, const iovec* pieces, int count, off_t at) noexcept {
+  return checked(::pwritev2(file, pieces, count, at, RWF_DSYNC));
 }
 ssize_t FileOps::pread(int file, void* data, std::size_t bytes, off_t at) noexcept {
   return checked(::pread(file, data, bytes, at));

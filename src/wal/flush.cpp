@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -118,15 +117,28 @@ bool Log::refuses_direct() noexcept {
   return true;
 }
 
-int Log::write_extent(int file, const Extent& extent, std::size_t done, Sync sync) noexcept {
-  for (std::uint64_t at = extent.from + done; at < extent.to;) {
+// The ring's bytes of an extent without its first `done`.
+std::span<iovec> Log::pieces_of(const Extent& extent, std::size_t done, Pieces& memory) const noexcept {
+  std::size_t count = 0;
+  for (std::uint64_t at = extent.from + done; at < extent.to; ++count) {
     std::size_t room;
     const std::byte* const bytes = shared_->at(at, room);
     const auto piece = static_cast<std::size_t>(std::min<std::uint64_t>(room, extent.to - at));
-    shared_->counters.write_ops.add();
-    const int error = write_fully(store_.files(), file, bytes, piece, offset_in_segment(at), sync);
-    if (error != 0) return error;
+    memory[count] = {const_cast<std::byte*>(bytes), piece};
     at += piece;
+  }
+  return {memory.data(), count};
+}
+
+int Log::write_extent(int file, const Extent& extent, std::size_t done, Sync sync) noexcept {
+  Pieces memory;
+  const std::span<iovec> pieces = pieces_of(extent, done, memory);
+  std::uint64_t at = offset_in_segment(extent.from + done);
+  shared_->counters.write_ops.add(sync == Sync::with_write ? 1 : pieces.size());
+  if (sync == Sync::with_write) return write_durably(store_.files(), file, pieces, at);
+  for (const iovec& piece : pieces) {
+    if (const int error = write_fully(store_.files(), file, piece.iov_base, piece.iov_len, at); error != 0) return error;
+    at += piece.iov_len;
   }
   return 0;
 }
@@ -236,18 +248,10 @@ Log::Step Log::begin_flight(std::uint64_t word) noexcept {
     give_up_lead(word);
     return Step::nothing;
   }
-  iovec* const pieces = uring().pieces();
-  unsigned count = 0;
-  for (std::uint64_t at = flight_.from; at < flight_.to; ++count) {
-    std::size_t room;
-    const std::byte* const bytes = shared_->at(at, room);
-    const auto piece = static_cast<std::size_t>(std::min<std::uint64_t>(room, flight_.to - at));
-    pieces[count] = {const_cast<std::byte*>(bytes), piece};
-    at += piece;
-  }
+  const std::span<iovec> pieces = pieces_of(flight_, 0, flight_pieces_);
   shared_->counters.write_ops.add();
   flight_word_ = word;
-  if (uring().submit_write(file, count, offset_in_segment(flight_.from)) == 0) {
+  if (uring().submit_write(file, pieces, offset_in_segment(flight_.from)) == 0) {
     in_flight_ = true;
     return Step::pending;
   }

@@ -52,18 +52,34 @@ bool exists(FileOps& files, const char* name) noexcept {
 
 }  // namespace
 
-int write_fully(FileOps& files, int file, const void* data, std::size_t bytes, std::uint64_t at, Sync sync) noexcept {
+int write_fully(FileOps& files, int file, const void* data, std::size_t bytes, std::uint64_t at) noexcept {
   const auto* from = static_cast<const std::byte*>(data);
   while (bytes > 0) {
-    const auto where = static_cast<off_t>(at);
-    const ssize_t written =
-        sync == Sync::with_write ? files.pwrite_durable(file, from, bytes, where) : files.pwrite(file, from, bytes, where);
+    const ssize_t written = files.pwrite(file, from, bytes, static_cast<off_t>(at));
     if (written == -EINTR) continue;
     if (written < 0) return static_cast<int>(written);
     if (written == 0) return -ENOSPC;  // as PostgreSQL takes it
     from += written;
     at += static_cast<std::uint64_t>(written);
     bytes -= static_cast<std::size_t>(written);
+  }
+  return 0;
+}
+
+int write_durably(FileOps& files, int file, std::span<iovec> pieces, std::uint64_t at) noexcept {
+  while (!pieces.empty()) {
+    const ssize_t written = files.pwritev_durable(file, pieces.data(), static_cast<int>(pieces.size()), static_cast<off_t>(at));
+    if (written == -EINTR) continue;
+    if (written < 0) return static_cast<int>(written);
+    if (written == 0) return -ENOSPC;
+    at += static_cast<std::uint64_t>(written);
+    auto done = static_cast<std::size_t>(written);
+    while (!pieces.empty() && done >= pieces.front().iov_len) {
+      done -= pieces.front().iov_len;
+      pieces = pieces.subspan(1);
+    }
+    if (pieces.empty()) break;
+    pieces.front() = {static_cast<std::byte*>(pieces.front().iov_base) + done, pieces.front().iov_len - done};
   }
   return 0;
 }

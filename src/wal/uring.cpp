@@ -40,10 +40,10 @@ void Uring::close() noexcept {
   open_ = false;
 }
 
-int Uring::submit_write(int file, unsigned pieces, std::uint64_t at) noexcept {
+int Uring::submit_write(int file, std::span<const iovec> pieces, std::uint64_t at) noexcept {
   io_uring_sqe* const entry = ::io_uring_get_sqe(&ring_);
   if (entry == nullptr) return -EBUSY;
-  ::io_uring_prep_writev(entry, file, pieces_, pieces, at);
+  ::io_uring_prep_writev(entry, file, pieces.data(), static_cast<unsigned>(pieces.size()), at);
   ::io_uring_sqe_set_data64(entry, kOurs);
   int result;
   do result = ::io_uring_submit(&ring_);

@@ -6,6 +6,7 @@
 #include <sys/uio.h>
 
 #include <cstdint>
+#include <span>
 
 namespace longbow::wal {
 
@@ -15,16 +16,13 @@ class Uring {
   // EOPNOTSUPP (no WRITEV).
   int open() noexcept;
   void close() noexcept;
-  // The pieces of the next write; they stay as they are until it is reaped.
-  [[nodiscard]] iovec* pieces() noexcept { return pieces_; }
-  // 0, or -errno: nothing was submitted.
-  int submit_write(int file, unsigned pieces, std::uint64_t at) noexcept;
+  // 0, or -errno: nothing was submitted. The pieces stay as they are until it is reaped.
+  int submit_write(int file, std::span<const iovec> pieces, std::uint64_t at) noexcept;
   // Waits for the write; gives its result, or false if it is not done in time.
   bool reap(std::uint64_t timeout_us, int& result) noexcept;
 
  private:
   io_uring ring_;
-  iovec pieces_[2];
   bool open_ = false;
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include <cstddef>
 
@@ -15,7 +16,7 @@ class FileOps {
   virtual int close(int file) noexcept;
   virtual ssize_t pwrite(int file, const void* data, std::size_t bytes, off_t at) noexcept;
   // pwritev2(2) with RWF_DSYNC: durable when it returns.
-  virtual ssize_t pwrite_durable(int file, const void* data, std::size_t bytes, off_t at) noexcept;
+  virtual ssize_t pwritev_durable(int file, const iovec* pieces, int count, off_t at) noexcept;
   virtual ssize_t pread(int file, void* data, std::size_t bytes, off_t at) noexcept;
   virtual int fdatasync(int file) noexcept;
   // sync_file_range(2) that only starts the writes.

@@ -10,6 +10,7 @@
 // goes or at abort.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -93,6 +94,8 @@ class Log {
  private:
   static constexpr std::size_t kUringBytes = 448;
   enum class Step : std::uint8_t { moved, nothing, pending };
+  enum class Sync : bool { later, with_write };
+  using Pieces = std::array<iovec, 2>;  // an extent wraps round the ring once at most
 
   // log.cpp
   [[nodiscard]] Uring& uring() noexcept;
@@ -112,6 +115,7 @@ class Log {
   void start_lone_write() noexcept;
   Step begin_flight(std::uint64_t word) noexcept;
   Step end_flight(std::uint64_t timeout_us) noexcept;
+  std::span<iovec> pieces_of(const Extent& extent, std::size_t done, Pieces& memory) const noexcept;
   int write_extent(int file, const Extent& extent, std::size_t done, Sync sync) noexcept;
   int flush(int file) noexcept;
   int finish_short(int result) noexcept;
@@ -138,6 +142,7 @@ class Log {
   std::uint64_t flight_word_ = 0;
   std::uint64_t flight_started_ = 0;
   Extent flight_ = {};
+  Pieces flight_pieces_ = {};
   alignas(16) std::byte uring_memory_[kUringBytes];
 };
 

@@ -78,10 +78,10 @@ class SegmentStore {
   char directory_[kMaxPath];
 };
 
-enum class Sync : bool { later, with_write };
-// Writes all bytes, durably if `sync` says so; short writes and EINTR go on. Returns 0 or -errno.
-[[nodiscard]] int write_fully(FileOps& files, int file, const void* data, std::size_t bytes, std::uint64_t at,
-                              Sync sync = Sync::later) noexcept;
+// Writes all bytes; short writes and EINTR go on. Returns 0 or -errno.
+[[nodiscard]] int write_fully(FileOps& files, int file, const void* data, std::size_t bytes, std::uint64_t at) noexcept;
+// The same for pieces that follow one another in the file, durably; uses them up.
+[[nodiscard]] int write_durably(FileOps& files, int file, std::span<iovec> pieces, std::uint64_t at) noexcept;
 // Reads until all bytes are there or the file ends. Returns the bytes read or -errno.
 [[nodiscard]] ssize_t read_fully(FileOps& files, int file, void* data, std::size_t bytes, std::uint64_t at) noexcept;
 
