@@ -14,6 +14,8 @@ namespace {
 constexpr std::size_t kFlatClusters = 512;  // above it, training starts in two levels
 // Rows a part that the parts are found from, if there are more: where rows end up is decided within the parts and after them.
 constexpr std::size_t kPartRows = 256;
+// A part's rows lie all over the sample: iterations over a copy read memory in order, half as long (architecture.md).
+constexpr std::size_t kGatheredBytes = 32 << 20;
 
 std::size_t part_count(std::size_t clusters) noexcept {
   return static_cast<std::size_t>(std::lround(std::sqrt(static_cast<double>(clusters))));
@@ -39,6 +41,14 @@ std::size_t find_parts(const Points& points, std::size_t parts, int iterations, 
   return lloyd.run(iterations, random, progress);
 }
 
+// The rows beside one another, where they do not take more than kGatheredBytes; else the set as it is.
+RowSet gather(const RowSet& set, std::pmr::vector<float>& memory) {
+  if (set.count * set.dims * sizeof(float) > kGatheredBytes) return set;
+  memory.resize(set.count * set.dims);
+  set.fetch(0, set.count, memory.data());
+  return RowSet({memory.data(), set.count, set.dims});
+}
+
 // Starts in two levels: sqrt k parts, then each part's own k-means, which one member does alone. Returns the number of
 // centroids written.
 std::size_t start_in_parts(const Points& points, const TrainOptions& options, base::Crew& crew,
@@ -60,11 +70,13 @@ std::size_t start_in_parts(const Points& points, const TrainOptions& options, ba
     base::SplitMix64 own(options.seed + p + 1);
     float* first = out + from * dims;
     // Relative to the part's centroid, which spares digits.
-    const RowSet set(points, rows.count(p), rows.order() + rows.begin(p), tops.data() + p * dims);
+    const RowSet scattered(points, rows.count(p), rows.order() + rows.begin(p), tops.data() + p * dims);
+    std::pmr::vector<float> gathered(&memory);
+    const RowSet set = gather(scattered, gathered);
     Lloyd part(set, first, wanted, alone, memory);
     part.start(own);
     made[p] = part.run(options.iterations, own, progress);
-    for (std::size_t j = 0; j < made[p]; j++) simd::kernels().add_to(set.origin, first + j * dims, dims);
+    for (std::size_t j = 0; j < made[p]; j++) simd::kernels().add_to(scattered.origin, first + j * dims, dims);
   });
   std::size_t total = 0;
   for (std::size_t p = 0; p < parts; p++) total += made[p];

@@ -82,14 +82,14 @@ class Trainer {
     return kept_[0];
   }
 
-  // Brings a random choice of `used` rows to the front.
+  // Leaves a random choice of `used` rows: each that goes leaves its place to the last one.
   void choose(std::size_t kept, std::size_t used) {
     crew_.lead([&] {
       base::SplitMix64 random(meta_.rotation_seed);
       const std::size_t cells = raw_cells(meta_);
-      for (std::size_t i = 0; i < used && used < kept; ++i) {
-        const std::size_t j = i + random.below(kept - i);
-        if (j != i) std::swap_ranges(sample_ + i * cells, sample_ + (i + 1) * cells, sample_ + j * cells);
+      for (std::size_t last = kept; last > used; --last) {
+        const std::size_t goes = random.below(last);
+        if (goes != last - 1) std::copy_n(sample_ + (last - 1) * cells, cells, sample_ + goes * cells);
       }
     });
   }
