@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "simd_testing.hpp"
@@ -20,7 +21,9 @@ struct Shape {
 
 constexpr Shape kShapes[] = {{1, 1, 1},   {1, 33, 7},    {2, 5, 3},     {3, 32, 16},  {5, 31, 100}, {6, 64, 9},
                              {7, 65, 33}, {11, 97, 100}, {12, 130, 17}, {13, 9, 784}, {95, 40, 5},  {96, 33, 8},
-                             {97, 17, 8}, {205, 70, 13}, {12, 0, 4},    {0, 7, 4},    {4, 7, 0},    {23, 250, 64}};
+                             {97, 17, 8}, {205, 70, 13}, {12, 0, 4},    {0, 7, 4},    {4, 7, 0},    {23, 250, 64},
+                             {4, 16, 3},  {8, 16, 3},   {9, 48, 3},    {10, 17, 4},  {14, 16, 9},  {15, 48, 9},
+                             {16, 16, 5}, {17, 49, 5},  {18, 48, 5},   {19, 16, 5},  {20, 33, 5},  {21, 16, 5}, {22, 8, 5}};
 
 class SimdPacked : public ::testing::TestWithParam<NamedTable> {
  protected:
@@ -95,6 +98,19 @@ TEST_P(SimdPacked, DotsEndWithTheOutput) {
   Guarded<float> out(7 * 37);
   k.dot_packed(data.x, 7, data.packed, 37, 20, out.last(7 * 37), 37);
   EXPECT_NEAR(out.last(1)[0], data.dot(6, 36), 1e-5);
+}
+
+// Tiles overlap at the end: training promises the same bits however rows are shared out.
+TEST_P(SimdPacked, ARowIsTheSameAmongAnyOthers) {
+  constexpr std::size_t kRows = 30, kColumns = 48, kDims = 33;
+  const Data data({kRows, kColumns, kDims});
+  std::vector<float> alone(kRows * kColumns), out(kRows * kColumns);
+  for (std::size_t i = 0; i < kRows; ++i)
+    k.dot_packed(data.x + i * kDims, 1, data.packed, kColumns, kDims, alone.data() + i * kColumns, kColumns);
+  for (std::size_t rows = 1; rows <= kRows; ++rows) {
+    k.dot_packed(data.x, rows, data.packed, kColumns, kDims, out.data(), kColumns);
+    EXPECT_EQ(std::memcmp(out.data(), alone.data(), rows * kColumns * sizeof(float)), 0) << rows;
+  }
 }
 
 TEST_P(SimdPacked, NearestOfManyShapes) {
