@@ -65,19 +65,21 @@ def insert(raw):
 
 def wal(raw):
     tables, peers = [], []
-    for key, rows in (("rows_1", 1), ("rows_100", 100)):
+    for key, rows, batch in (("rows_1", 1, 1), ("batch_100", 1, 100), ("rows_100", 100, 1)):
+        if key not in raw:
+            continue
         each = raw[key]["each"]
         for backend, runs in raw[key].items():
             if backend == "fio":
                 continue
             row = {name: middle([r[name] for r in runs]) for name in ("per_second", "p50_us", "p99_us", "cpu_us", "memory_kb")}
             written = [r["bytes_written"] / max(r["appends"], 1) for r in runs if r.get("groups")]
-            tables.append({"rows": rows, "backend": backend, "bytes_a_record": middle(written),
+            tables.append({"rows": rows, "batch": batch, "backend": backend, "bytes_a_record": middle(written),
                            "over_each": spread([a["per_second"] / b["per_second"] for a, b in zip(runs, each)])} | row)
         fio = raw[key].get("fio")
         for engine in ("fio io_uring", "fio pvsync") if fio else ():
             ratios = [a["bytes_per_second"] / b["bytes_per_second"] for a, b in zip(fio["io_uring"], fio[engine])]
-            peers.append({"rows": rows, "peer": engine, "ratio": spread(ratios)})
+            peers.append({"rows": rows, "batch": batch, "peer": engine, "ratio": spread(ratios)})
     codecs = [{"set": name, "saved": 1 - c["packed_bytes"] / c["plain_bytes"]} | c for name, c in raw.get("codec", {}).items()]
     return {"backends": tables, "fio": peers, "codecs": codecs}
 

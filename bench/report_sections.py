@@ -6,7 +6,7 @@ from report_svg import bars, dots, recall_plot
 
 METHODS = {"longbow": ("longbow", "k1"), "hnswlib": ("hnswlib", "k2"), "hnsw": ("pgvector hnsw", "k3"), "ivfflat": ("pgvector ivfflat", "k4")}
 TIERS = {"scalar": "k5", "sse4.2": "k4", "avx2": "k3", "avx512": "k1"}
-BACKENDS = {"io_uring": "k1", "standard": "k2", "each": "k3", "async": "k4", "none": "k3", "ring": "k4"}
+BACKENDS = {"io_uring": "k1", "standard": "k2", "each": "k3", "own": "k3", "async": "k4", "none": "k3", "ring": "k4"}
 
 
 # -- small pieces -------------------------------------------------------------------------------------------------
@@ -207,22 +207,22 @@ def inserts(report):
 
 def side_wal(report):
     def body(parts):
-        out = ["<p>The side WAL without PostgreSQL: writers that wait until each record is durable. “each” syncs every record by itself; standard and io_uring commit in groups; "
+        out = ["<p>The side WAL without PostgreSQL: writers that wait until each record is durable. “each” syncs every record by itself, “own” every batch; standard and io_uring commit in groups; "
                "ring writes through the ring; none encodes only. Memory is that of all writers.</p>"]
         for part in parts.values():
             facts = part["figures"]
-            for rows in dict.fromkeys(b["rows"] for b in facts["backends"]):
-                these = [b for b in facts["backends"] if b["rows"] == rows]
+            for rows, batch in dict.fromkeys((b["rows"], b["batch"]) for b in facts["backends"]):
+                these = [b for b in facts["backends"] if (b["rows"], b["batch"]) == (rows, batch)]
                 drawn = [(b["backend"], BACKENDS[b["backend"]], b["per_second"], f'{b["per_second"]:,.0f}') for b in these if b["backend"] != "none"]
-                title = "Records of one vector" if rows == 1 else "Records of many vectors"
+                title = "Records of many vectors" if rows > 1 else "Batches of records" if batch > 1 else "Records of one vector"
                 out.append(figure(lambda width, t=title, d=drawn: bars(t, d, width, "records/s")))
-                out.append(f'<p class="soft">Vectors a record: {number(rows)}.</p>' + table(
+                out.append(f'<p class="soft">Vectors a record: {number(rows)}; records a batch: {number(batch)}.</p>' + table(
                     ["backend", "records/s", "times each", "p50 us", "p99 us", "CPU us a record", "memory kB", "bytes written a record"],
                     [[words(b["backend"]), number(b["per_second"]), "-" if b["backend"] == "each" else ratio(b["over_each"]), number(b["p50_us"]), number(b["p99_us"]), number(b["cpu_us"], 1),
                       number(b["memory_kb"]), number(b["bytes_a_record"])] for b in these]))
             if facts["fio"]:
                 out.append("<h3>io_uring's bytes a second over fio's</h3>" + table(
-                    ["fio's engine", "vectors a record", "ratio"], [[words(f["peer"]), number(f["rows"]), ratio(f["ratio"])] for f in facts["fio"]]))
+                    ["fio's engine", "vectors a record", "records a batch", "ratio"], [[words(f["peer"]), number(f["rows"]), number(f["batch"]), ratio(f["ratio"])] for f in facts["fio"]]))
             else:
                 out.append('<p class="missing">fio was not at hand.</p>')
             out.append("<h3>Compression: snappy on byte planes</h3>" + (table(
