@@ -94,6 +94,7 @@ void write_records(const Options& options, Board& board, int number, Append appe
   double due = now() + gap * number / options.writers;
   std::uint64_t done = 0;
   std::vector<double> started(options.batch);
+  const bool each = options.mode == "each";
   while (board.stop.load(std::memory_order_relaxed) == 0) {
     if (gap > 0) {
       for (double left; (left = due - now()) > 0;) sleep_for(left);
@@ -105,13 +106,13 @@ void write_records(const Options& options, Board& board, int number, Append appe
       const std::size_t length =
           wal::RecordWriter::encode({{1, 2, 3}, 1, done, rows, vectors.data(), kDims}, nullptr, nullptr, record);
       append(record, length);
-      if (options.mode == "each") {
+      if (each) {
         if (!sync()) board.not_durable.add();
         board.latency.record(std::uint64_t((now() - time) * 1e9));
       }
       ++done;
     }
-    if (options.mode == "each") continue;
+    if (each) continue;
     if (!sync()) board.not_durable.add(options.batch);
     const double ended = now();
     for (const double time : started) board.latency.record(std::uint64_t((ended - time) * 1e9));

@@ -8,6 +8,7 @@ namespace {
 
 using testing::Buffer;
 using testing::FailingFiles;
+using Calls = FailingFiles::Calls;
 using testing::Folder;
 using testing::has_backend;
 using testing::kSystem;
@@ -94,59 +95,47 @@ TEST_P(Fault, AFailedSyncOfABegunWriteIsFinal) {
 
 TEST_P(Fault, WhoWaitsFlushesWhatTheRingWrote) {
   if (GetParam() != BackendKind::io_uring) GTEST_SKIP() << "only io_uring has a ring";
-  const auto expect = [&](int writes, int durable_writes, int syncs) {
-    EXPECT_EQ(files_.writes, writes);
-    EXPECT_EQ(files_.durable_writes, durable_writes);
-    EXPECT_EQ(files_.syncs, syncs);
-    files_.writes = files_.durable_writes = files_.syncs = 0;
-  };
-  files_.writes = files_.durable_writes = files_.syncs = 0;
+  files_.take_calls();
   const std::uint64_t begun = append(2);
   log_.submit(begun);
   EXPECT_EQ(log_.durable_position(), begun);
   EXPECT_EQ(log_.wait(begun, kPatient), WaitResult::durable);
-  expect(0, 0, 1);
+  EXPECT_EQ(files_.take_calls(), (Calls{0, 0, 0, 1}));
   const std::uint64_t waited = append(3);
   EXPECT_EQ(log_.wait(waited, kPatient), WaitResult::durable);
-  expect(1, 1, 0);
+  EXPECT_EQ(files_.take_calls(), (Calls{1, 1, 0, 0}));
   EXPECT_TRUE(readable(begun, 2) && readable(waited, 3));
 }
 
 TEST_P(Fault, ALoneWriteBeginsBeforeItsSync) {
   if (GetParam() != BackendKind::standard) GTEST_SKIP() << "io_uring begins its write through the ring";
-  const auto expect = [&](int writes, int starts, int syncs) {
-    EXPECT_EQ(files_.writes, writes);
-    EXPECT_EQ(files_.starts, starts);
-    EXPECT_EQ(files_.syncs, syncs);
-    files_.writes = files_.starts = files_.syncs = 0;
-  };
-  files_.writes = files_.starts = files_.syncs = 0;
+  files_.take_calls();
   const std::uint64_t one = append(2);
   log_.submit(one);
-  expect(1, 1, 0);
+  EXPECT_EQ(files_.take_calls(), (Calls{1, 0, 1, 0}));
   EXPECT_EQ(log_.durable_position(), one);
   EXPECT_EQ(log_.wait(one, kPatient), WaitResult::durable);
-  expect(0, 0, 1);
+  EXPECT_EQ(files_.take_calls(), (Calls{0, 0, 0, 1}));
   log_.submit(one);
-  expect(0, 0, 0);
+  EXPECT_EQ(files_.take_calls(), (Calls{0, 0, 0, 0}));
   // Another process finishes what this one began, with a record of its own behind it.
   const std::uint64_t two = append(3);
   log_.submit(two);
-  expect(1, 1, 0);
+  EXPECT_EQ(files_.take_calls(), (Calls{1, 0, 1, 0}));
   Log other(shared_.log, folder_.path(), files_);
   other.set_backend(BackendKind::standard);
   Sample sample(4, 1, 128);
   const std::uint64_t three = other.append(sample.bytes.data(), sample.length, 1000);
   EXPECT_EQ(other.wait(three, kPatient), WaitResult::durable);
-  expect(1, 0, 1);
+  EXPECT_EQ(files_.take_calls(), (Calls{1, 0, 0, 1}));
   EXPECT_EQ(log_.wait(two, kPatient), WaitResult::durable);
-  expect(0, 0, 0);
+  EXPECT_EQ(files_.take_calls(), (Calls{0, 0, 0, 0}));
   // Beside one who waits nothing is begun.
   const std::uint64_t four = append(5);
   shared_.log->sleepers = 1;
   log_.submit(four);
   shared_.log->sleepers = 0;
-  expect(0, 0, 0);
+  EXPECT_EQ(files_.take_calls(), (Calls{0, 0, 0, 0}));
   EXPECT_EQ(log_.wait(four, kPatient), WaitResult::durable);
   EXPECT_TRUE(readable(one, 2) && readable(two, 3) && readable(three, 4) && readable(four, 5));
   // A disk that fails in between is met by whoever syncs, and one that fails at once stops the log.

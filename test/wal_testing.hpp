@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "longbow/base/random.hpp"
@@ -131,7 +132,7 @@ class FailingFiles final : public FileOps {
     const ssize_t refused = before_write(first.iov_len);
     if (refused != 0) return refused;
     if (sync_error != 0) return -sync_error;
-    ++durable_writes;
+    ++calls.durable_writes;
     return short_writes ? FileOps::pwritev_durable(file, &first, 1, at) : FileOps::pwritev_durable(file, pieces, count, at);
   }
   ssize_t pread(int file, void* data, std::size_t bytes, off_t at) noexcept override {
@@ -139,11 +140,11 @@ class FailingFiles final : public FileOps {
     return FileOps::pread(file, data, short_writes ? std::min<std::size_t>(bytes, 100) : bytes, at);
   }
   int fdatasync(int file) noexcept override {
-    ++syncs;
+    ++calls.syncs;
     return sync_error != 0 ? -sync_error : FileOps::fdatasync(file);
   }
   int start_writes(int file, off_t from, off_t bytes) noexcept override {
-    ++starts;
+    ++calls.starts;
     return FileOps::start_writes(file, from, bytes);
   }
   int fsync(int file) noexcept override { return sync_error != 0 ? -sync_error : FileOps::fsync(file); }
@@ -152,7 +153,12 @@ class FailingFiles final : public FileOps {
     return short_writes && result > 512 ? result - 512 : result;
   }
   int write_error = 0, read_error = 0, sync_error = 0, interrupts = 0;
-  int writes = 0, durable_writes = 0, syncs = 0, starts = 0;
+  // Calls that came through, those of pwritev_durable() among the writes.
+  struct Calls {
+    int writes = 0, durable_writes = 0, starts = 0, syncs = 0;
+    bool operator==(const Calls&) const = default;
+  } calls;
+  Calls take_calls() { return std::exchange(calls, {}); }
   bool short_writes = false;
 
  private:
@@ -163,7 +169,7 @@ class FailingFiles final : public FileOps {
       return -EINTR;
     }
     if (write_error != 0) return -write_error;
-    ++writes;
+    ++calls.writes;
     if (short_writes) bytes = std::min<std::size_t>(bytes, 4096);
     return 0;
   }
